@@ -1,0 +1,209 @@
+"""A system made ready to run: engines, buffers and routes, and the step over one window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import numpy as np
+
+from hwmodel.errors import HwmodelError, WiringError
+from hwmodel.kernel._buffers import OUT_PORT, OUT_T, OUT_VALUE, Inbox, Outbox, Rows
+from hwmodel.kernel._component import Component, Engine
+from hwmodel.kernel._drive import AHEAD, Drive
+from hwmodel.kernel._trace import Recorder
+from hwmodel.units import NEVER, format_time
+
+FEW = 4
+"""Up to so many messages are routed one by one, more of them as arrays."""
+
+
+class Node:
+    """One engine with its buffers, its links, and the time of what happens next in it."""
+
+    __slots__ = (
+        "advance",
+        "component",
+        "due",
+        "engine",
+        "inbox",
+        "next_event",
+        "outbox",
+        "recorder",
+        "routes",
+    )
+
+    def __init__(
+        self, component: Component, engine: Engine, inbox: Inbox, outbox: Outbox, recorder: Recorder
+    ) -> None:
+        self.component = component
+        self.engine = engine
+        self.advance = engine.advance
+        self.next_event = engine.next_event
+        self.inbox = inbox
+        self.outbox = outbox
+        self.recorder = recorder
+        self.routes: tuple[tuple[Route, ...], ...] = ()  # links of each output, by its number
+        self.due = 0  # time of the next local event or message
+
+    def links(self) -> list[Route]:
+        """Links of all outputs."""
+        return [route for routes in self.routes for route in routes]
+
+    def look(self) -> None:
+        """Ask engine and inbox for their next time."""
+        self.due = min(self.next_event(), self.inbox.next_time())
+
+
+class Route:
+    """A link, with its rank in the order of ties and its message count."""
+
+    __slots__ = ("latency", "name", "port", "rank", "sent", "target")
+
+    def __init__(self, name: str, rank: int, target: Node, port: int, latency: int) -> None:
+        self.name = name
+        self.rank = rank
+        self.target = target
+        self.port = port
+        self.latency = latency
+        self.sent = 0
+
+
+class Feed:
+    """A stimulus on its way into an inbox, some messages ahead of time."""
+
+    __slots__ = ("drive", "due", "node", "port", "rank")
+
+    def __init__(self, drive: Drive, node: Node, port: int, rank: int) -> None:
+        self.drive = drive
+        self.node = node
+        self.port = port
+        self.rank = rank
+        self.due = drive.next_time()  # time of the first message that is not in the inbox yet
+
+    def fill(self, t1: int) -> None:
+        """Put the messages before `t1`, and some more, into the inbox."""
+        first = self.drive.position
+        # Where links also write to the inbox, every message ahead of time must be moved aside.
+        times, values = self.drive.rows(max(t1, self.drive.horizon(AHEAD)))
+        rows = np.empty((len(times), 5), np.int64)
+        rows[:, 0], rows[:, 1], rows[:, 3], rows[:, 4] = times, self.rank, self.port, values
+        rows[:, 2] = np.arange(first, first + len(times))
+        self.node.inbox.push(rows)
+        self.due = self.drive.next_time()
+        self.node.look()
+
+
+class Plan:
+    """Engines in the order of their paths, stimuli, and the lookahead between them."""
+
+    def __init__(self, nodes: Sequence[Node], feeds: Sequence[Feed], lookahead: int) -> None:
+        self.nodes = tuple(nodes)
+        self.feeds = tuple(feeds)
+        self.lookahead = lookahead
+        self.now = 0
+        self.windows = 0
+        self._first = 0
+        self._feed_due = NEVER
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask every engine and stimulus anew for its next time."""
+        for node in self.nodes:
+            node.look()
+        for feed in self.feeds:
+            feed.due = feed.drive.next_time()
+        self._feed_due = min((feed.due for feed in self.feeds), default=NEVER)
+
+    def earliest(self) -> int:
+        """Time of the earliest thing that is still to happen, or NEVER."""
+        first = self._feed_due
+        for node in self.nodes:
+            if node.due < first:
+                first = node.due
+        self._first = first
+        return first
+
+    def window_end(self, earliest: int, window: int, until: int) -> int:
+        """End of the next window: nothing sent from `earliest` on can arrive before it."""
+        end = earliest + window
+        if end > until:
+            end = until
+        if self._feed_due < end:
+            for feed in self.feeds:
+                if feed.due < end:
+                    end = min(end, feed.drive.horizon())
+        return end
+
+    def step(self, t1: int) -> None:
+        """Run every engine up to `t1` and pass its messages on."""
+        if self._feed_due < t1:
+            for feed in self.feeds:
+                if feed.due < t1:
+                    feed.fill(t1)
+            self._feed_due = min(feed.due for feed in self.feeds)
+        for node in self.nodes:
+            if node.due >= t1:
+                continue
+            try:
+                node.advance(t1)
+            except HwmodelError:
+                raise
+            except Exception as error:
+                span = f"from {format_time(self._first)} to {format_time(t1)}"
+                error.add_note(f"in component '{node.component.name}', in the window {span}")
+                raise
+            due = node.next_event()
+            inbox = node.inbox
+            if inbox.head != inbox.tail:
+                due = min(due, inbox.next_time())
+            node.due = due
+            if node.outbox.n:
+                self._route(node)
+        self.now = t1
+        self.windows += 1
+
+    def _route(self, node: Node) -> None:
+        box = node.outbox
+        n, box.n = box.n, 0
+        if n > FEW:
+            self._route_many(node, box.rows[:n])
+            return
+        item = box.rows.item
+        for k in range(0, 3 * n, 3):
+            t = item(k + OUT_T)
+            if t < self._first:
+                raise self._into_the_past(node, item(k + OUT_PORT), t)
+            for route in node.routes[item(k + OUT_PORT)]:
+                arrival = t + route.latency
+                target = route.target
+                target.inbox.push_one(arrival, route.rank, route.sent, route.port, item(k + OUT_VALUE))
+                route.sent += 1
+                if arrival < target.due:
+                    target.due = arrival
+
+    def _route_many(self, node: Node, rows: Rows) -> None:
+        early = int(np.argmin(rows[:, OUT_T]))
+        if rows[early, OUT_T] < self._first:
+            raise self._into_the_past(node, int(rows[early, OUT_PORT]), int(rows[early, OUT_T]))
+        for port, routes in enumerate(node.routes):
+            chosen = rows[rows[:, OUT_PORT] == port] if routes else rows[:0]
+            if len(chosen) == 0:
+                continue
+            for route in routes:
+                out = np.empty((len(chosen), 5), np.int64)
+                out[:, 0] = chosen[:, OUT_T] + route.latency
+                out[:, 1] = route.rank
+                out[:, 2] = np.arange(route.sent, route.sent + len(chosen))
+                out[:, 3] = route.port
+                out[:, 4] = chosen[:, OUT_VALUE]
+                if (np.diff(out[:, 0]) < 0).any():
+                    out = out[np.argsort(out[:, 0], kind="stable")]
+                route.target.inbox.push(out)
+                route.sent += len(chosen)
+                route.target.due = min(route.target.due, int(out[0, 0]))
+
+    def _into_the_past(self, node: Node, port: int, t: int) -> WiringError:
+        outputs = [p for p in node.component.ports.values() if p.direction == "out"]
+        return WiringError(
+            f"component '{node.component.name}' sent a message through '{outputs[port].path}' at t = "
+            f"{format_time(t)}, before the present {format_time(self._first)}; send at or after its event"
+        )

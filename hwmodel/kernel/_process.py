@@ -1,0 +1,289 @@
+"""User processes: SimPy generators as components."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.errors import CheckpointError, HwmodelError, SpecError, TimeRangeError, unknown
+from hwmodel.kernel._clock import Clock
+from hwmodel.kernel._component import BuildContext, Component, State
+from hwmodel.kernel._ports import Port, SignalKind
+from hwmodel.units import NEVER, Time, TimeLike, format_time, to_fs
+
+if TYPE_CHECKING:
+    import simpy
+
+ProcessFunction = Callable[["ProcessContext"], Generator[Any, Any, Any]]
+
+# Order within one femtosecond: deliver, local event, clock edge (rule K3). SimPy's own are 0 and 1.
+_DELIVER, _EDGE = -1, 2
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that a process received: when, through which port, with which value."""
+
+    t: Time
+    port: str
+    value: int
+
+
+class ProcessContext:
+    """What a process may do: wait, receive, send, record, draw random numbers.
+
+    Attributes:
+        env: the SimPy environment of this component, its time in fs.
+        rng: a NumPy generator seeded from the run's seed and the component's path (rule K7).
+    """
+
+    def __init__(self, engine: _ProcessEngine, env: simpy.Environment, rng: np.random.Generator) -> None:
+        self._engine = engine
+        self.env = env
+        self.rng = rng
+
+    @property
+    def now(self) -> Time:
+        """The present time."""
+        return Time(int(self.env.now))
+
+    def timeout(self, delay: TimeLike) -> simpy.Event:
+        """Wait for a time: `yield ctx.timeout(ps(50))`."""
+        return self.env.timeout(to_fs(delay, "timeout"))
+
+    def edge(self, clock: Clock) -> simpy.Event:
+        """Wait for the next edge of `clock` after now; the event's value is the edge's number.
+
+        Everything else of that femtosecond has happened by then.
+        """
+        n = clock.index(int(self.env.now) + 1)
+        event = self.env.event()
+        event._ok, event._value = True, n
+        self.env.schedule(event, priority=_EDGE, delay=int(clock.edge(n)) - int(self.env.now))  # type: ignore[arg-type]
+        return event
+
+    def receive(self, port: str | None = None) -> simpy.Event:
+        """Wait for a message: `message = yield ctx.receive("done")`.
+
+        Messages that came before are kept in order. The port may be left out where there is one.
+        """
+        return self._engine.receive(self._named(port, self._engine.context.ports_in, "input"))
+
+    def send(self, port: str | None = None, value: int = 0, after: TimeLike = Time(0)) -> None:
+        """Send a message through an output, now or `after` a time."""
+        delay = to_fs(after, "send(after)")
+        if delay < 0:
+            raise TimeRangeError(
+                f"process '{self._engine.context.path}': send(after={after!r}) is in the past"
+            )
+        ports = self._engine.context.ports_out
+        number = ports.index(self._named(port, ports, "output"))
+        self._engine.context.outbox.send(int(self.env.now) + delay, number, value)
+        self._engine.sent += 1
+        self._engine.note(ports[number], int(self.env.now) + delay, value)
+
+    def record(self, signal: str, value: int = 0) -> None:
+        """Record a value of one of the signals that the process declares."""
+        if signal not in self._engine.signals:
+            raise unknown(f"signal of process '{self._engine.context.path}'", signal, self._engine.signals)
+        self._engine.note(signal, int(self.env.now), value)
+
+    def process(self, generator: Generator[Any, Any, Any]) -> simpy.Process:
+        """Start another generator beside this one."""
+        return self.env.process(generator)
+
+    def _named(self, port: str | None, ports: Sequence[str], what: str) -> str:
+        if port is None:
+            if len(ports) != 1:
+                raise SpecError(
+                    f"process '{self._engine.context.path}' has {len(ports)} {what}s; name one of {', '.join(ports)}"
+                )
+            return ports[0]
+        if port not in ports:
+            raise unknown(f"{what} of process '{self._engine.context.path}'", port, ports)
+        return port
+
+
+class Process(Component):
+    """A component whose behaviour is a SimPy generator.
+
+    Parameters:
+        name: path of the component.
+        function: called with a `ProcessContext`; yields SimPy events. It must be deterministic
+            but for `ctx.rng`.
+        inputs, outputs: ports, or names of "event" ports of 64 bits.
+        signals: further signals that the process records, name to kind.
+        replay: keep the messages received, so that a checkpoint can be made: on resuming, the
+            generator is run again on them with its output muted.
+
+    Example:
+        >>> import hwmodel as hw
+        >>> from hwmodel.units import ns
+        >>> def blink(ctx):
+        ...     while True:
+        ...         yield ctx.timeout(ns(3))
+        ...         ctx.send("lamp", 1)
+        >>> system = hw.System(hw.Process("blinker", blink, outputs=["lamp"]))
+        >>> system.run(until=ns(10), watch=["lamp"])["lamp"].pulses()
+        ns([3, 6, 9])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: ProcessFunction,
+        *,
+        inputs: Sequence[str | Port] = (),
+        outputs: Sequence[str | Port] = (),
+        signals: Mapping[str, SignalKind] | None = None,
+        spec: Any = None,
+        replay: bool = True,
+    ) -> None:
+        ports = [p if isinstance(p, Port) else Port(p, "in", "event", 64) for p in inputs]
+        ports += [p if isinstance(p, Port) else Port(p, "out", "event", 64) for p in outputs]
+        super().__init__(name, ports, spec)
+        if not callable(function):
+            raise SpecError(f"process '{name}': {function!r} is not a function that yields SimPy events")
+        self.function = function
+        self.replay = replay
+        self._signals = dict(signals or {})
+
+    def signals(self) -> Mapping[str, SignalKind]:
+        """Ports and declared signals."""
+        return {**super().signals(), **self._signals}
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the function's name."""
+        return {**super().describe(), "function": getattr(self.function, "__qualname__", repr(self.function))}
+
+    def build(self, context: BuildContext) -> _ProcessEngine:
+        """Build the engine that runs the generator in an environment of its own."""
+        return _ProcessEngine(self, context)
+
+    def stats(self, engine: Any, elapsed: int) -> dict[str, int | float | str]:
+        """Messages received and sent."""
+        return {"received": engine.received, "sent": engine.sent}
+
+
+class _ProcessEngine:
+    """Runs one SimPy environment between the kernel's windows."""
+
+    def __init__(self, component: Process, context: BuildContext) -> None:
+        import simpy
+
+        self.context = context
+        self.signals = component.signals()
+        self.received = 0
+        self.sent = 0
+        self._keeps = component.replay
+        self._log: list[npt.NDArray[np.int64]] = []
+        self._waiting: dict[str, deque[simpy.Event]] = {p: deque() for p in context.ports_in}
+        self._arrived: dict[str, deque[Message]] = {p: deque() for p in context.ports_in}
+        self._numbers = {name: n for n, name in enumerate(context.watch)}
+        self._notes: list[tuple[int, int, int, int]] = []  # t, order, signal, value
+        self._order = 0
+        self._muted = False
+        self._env = simpy.Environment()
+        self._done = 0
+        rng = np.random.Generator(np.random.PCG64(context.stream()))
+        generator = component.function(ProcessContext(self, self._env, rng))
+        if not isinstance(generator, Generator):
+            raise SpecError(
+                f"process '{context.path}': {component.function!r} yields nothing; write 'yield ctx.timeout(...)'"
+            )
+        self._env.process(generator)
+        if context.snapshot is not None:
+            self._replay(context.snapshot)
+
+    def advance(self, t1: int) -> None:
+        rows = self.context.inbox.take(t1)
+        if len(rows) and self._keeps:
+            self._log.append(rows)
+        self._run(rows, t1)
+        if self._notes:
+            self._record(t1)
+
+    def next_event(self) -> int:
+        upcoming = self._env.peek()
+        if self._notes and self._notes[0][0] < upcoming:
+            return self._notes[0][0]  # something sent for later is still to be recorded
+        return NEVER if upcoming == float("inf") else int(upcoming)
+
+    def state(self) -> State:
+        counts = {"received": np.array(self.received), "sent": np.array(self.sent)}
+        upcoming = self._env.peek()
+        return {**counts, "next_event": np.array(NEVER if upcoming == float("inf") else int(upcoming))}
+
+    def snapshot(self) -> State:
+        if not self._keeps:
+            raise CheckpointError(
+                f"process '{self.context.path}' was made with replay=False and cannot be saved; leave it out"
+            )
+        log = np.concatenate([*self._log, np.zeros((0, 5), np.int64)])
+        return {"log": log, "done": np.array(self._done)}
+
+    def receive(self, port: str) -> simpy.Event:
+        event = self._env.event()
+        if self._arrived[port]:
+            event.succeed(self._arrived[port].popleft())
+        else:
+            self._waiting[port].append(event)
+        return event
+
+    def note(self, name: str, t: int, value: int) -> None:
+        number = self._numbers.get(name)
+        if number is not None:
+            self._order += 1
+            self._notes.append((t, self._order, number, value))
+
+    def _run(self, rows: npt.NDArray[np.int64], t1: int) -> None:
+        env = self._env
+        for t, _, _, port, value in rows.tolist():
+            message = Message(Time(t), self.context.ports_in[port], value)
+            event = env.event()
+            event._ok, event._value = True, message
+            event.callbacks = [self._deliver]
+            env.schedule(event, priority=_DELIVER, delay=t - env.now)  # type: ignore[arg-type]
+        try:
+            while env.peek() < t1:
+                env.step()
+        except HwmodelError:
+            raise
+        except Exception as error:
+            error.add_note(f"in process '{self.context.path}' at t = {format_time(int(env.now))}")
+            raise
+        self._done = t1
+
+    def _deliver(self, event: simpy.Event) -> None:
+        message: Message = event._value
+        self.received += 1
+        self.note(message.port, int(message.t), message.value)
+        waiting = self._waiting[message.port]
+        while waiting:
+            waiter = waiting.popleft()
+            if waiter.callbacks:  # else its process was interrupted, or waits no longer
+                waiter.succeed(message)
+                return
+        self._arrived[message.port].append(message)
+
+    def _record(self, t1: int) -> None:
+        self._notes.sort()
+        due = [note for note in self._notes if note[0] < t1]
+        self._notes = self._notes[len(due) :]
+        if due and not self._muted:
+            t, _, number, value = np.array(due, np.int64).T
+            self.context.recorder.extend(t, number, value)
+
+    def _replay(self, snapshot: State) -> None:
+        self._muted = True
+        log, done = snapshot["log"], int(snapshot["done"])
+        self._run(log, done)
+        self._record(done)
+        self._log = [log]
+        self.context.outbox.n = 0
+        self._muted = False

@@ -1,0 +1,63 @@
+"""Runners: what calls the engines window after window. All give the same result (rule K6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.kernel._plan import Plan
+
+if TYPE_CHECKING:
+    import simpy
+
+Progress = Callable[[int, int], None]
+"""Called with the present time and the end of the run, both in fs, at most ten times a second."""
+
+REPORT_EVERY = 64
+"""Windows between two looks at the wall clock."""
+
+
+def _next_window(plan: Plan, window: int, until: int) -> int:
+    """End of the next window, or -1 when nothing is left before `until`."""
+    earliest = plan.earliest()
+    return -1 if earliest >= until else plan.window_end(earliest, window, until)
+
+
+def run_loop(plan: Plan, until: int, window: int, progress: Progress | None) -> None:
+    """Run windows one after another in a plain loop."""
+    earliest, window_end, step = plan.earliest, plan.window_end, plan.step
+    shown = time.monotonic() if progress else 0.0
+    while (first := earliest()) < until:
+        step(window_end(first, window, until))
+        if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
+            shown = now
+            progress(plan.now, until)
+    plan.now = until
+
+
+def run_simpy(
+    plan: Plan, until: int, window: int, progress: Progress | None, env: simpy.Environment | None = None
+) -> None:
+    """Run windows as a process of a SimPy environment, with the user's own processes beside it.
+
+    The environment's time is femtoseconds. A user's process sees the system as it is at the end
+    of a window.
+    """
+    import simpy
+
+    env = env if env is not None else simpy.Environment(initial_time=plan.now)
+    offset = int(env.now) - plan.now
+
+    def windows() -> Generator[simpy.Event, Any, None]:
+        shown = time.monotonic()
+        while (end := _next_window(plan, window, until)) >= 0:
+            plan.step(end)
+            yield env.timeout(end + offset - env.now)
+            if progress and (now := time.monotonic()) - shown > 0.1:
+                shown = now
+                progress(plan.now, until)
+        yield env.timeout(until + offset - env.now)
+
+    env.run(until=env.process(windows()))
+    plan.now = until

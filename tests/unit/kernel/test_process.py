@@ -1,0 +1,150 @@
+"""User processes wait on time, on a message, or on a clock edge."""
+
+from __future__ import annotations
+
+import pytest
+import simpy
+
+import hwmodel as hw
+from hwmodel.errors import BareNumberError, SpecError, TimeRangeError, UnknownNameError
+from hwmodel.kernel import Port, ProcessContext
+from hwmodel.units import fs, ns, ps
+
+
+def _run(function, until=ns(1), **ports) -> hw.Result:
+    system = hw.System(hw.Process("p", function, **ports))
+    for name in ports.get("inputs", ()):
+        system.drive(f"p.{name}", at=ps([10, 10, 30]), values=[1, 2, 3])
+    return system.run(until=until, watch=[*ports.get("outputs", ()), *ports.get("signals", {})])
+
+
+def test_it_waits_on_time() -> None:
+    def body(ctx: ProcessContext):
+        yield ctx.timeout(ps(3))
+        yield ctx.timeout("4 ps")
+        ctx.send(value=9)
+
+    trace = _run(body, outputs=["o"])["o"]
+    assert (trace.t.tolist(), trace.value.tolist()) == ([7000], [9])
+
+
+def test_it_waits_on_messages_and_misses_none() -> None:
+    def body(ctx: ProcessContext):
+        yield ctx.timeout(ps(20))
+        for _ in range(3):
+            message = yield ctx.receive("i")
+            ctx.record("got", message.value)
+
+    trace = _run(body, inputs=["i"], signals={"got": "event"})["got"]
+    assert (trace.t.tolist(), trace.value.tolist()) == ([20_000, 20_000, 30_000], [1, 2, 3])
+
+
+def test_it_waits_on_a_clock_edge() -> None:
+    clock = hw.Clock("150 GHz", phase=ps(1))
+
+    def body(ctx: ProcessContext):
+        for _ in range(3):
+            ctx.record("edge", (yield ctx.edge(clock)))
+
+    trace = _run(body, signals={"edge": "event"})["edge"]
+    assert trace.value.tolist() == [0, 1, 2]
+    assert trace.t.tolist() == clock.edges(0, 3).tolist()
+
+
+def test_an_interrupted_receiver_loses_no_message() -> None:
+    def impatient(ctx: ProcessContext):
+        waiting = ctx.receive("i")
+        yield waiting | ctx.timeout(ps(5))
+        message = yield waiting
+        ctx.record("got", message.value)
+        ctx.record("got", (yield ctx.receive("i")).value)
+
+    assert _run(impatient, inputs=["i"], signals={"got": "event"})["got"].value.tolist() == [1, 2]
+
+
+def test_processes_start_others_and_use_all_of_simpy() -> None:
+    def body(ctx: ProcessContext):
+        store = simpy.Store(ctx.env)
+
+        def producer():
+            for n in range(3):
+                yield ctx.timeout(ps(2))
+                yield store.put(n)
+
+        ctx.process(producer())
+        for _ in range(3):
+            ctx.record("got", (yield store.get()))
+
+    trace = _run(body, signals={"got": "event"})["got"]
+    assert (trace.t.tolist(), trace.value.tolist()) == ([2000, 4000, 6000], [0, 1, 2])
+
+
+def test_a_later_message_is_recorded_when_it_leaves() -> None:
+    def body(ctx: ProcessContext):
+        ctx.send("o", 1, after=ps(50))
+        ctx.send("o", 2, after=ps(20))
+        yield ctx.timeout(fs(0))
+
+    assert _run(body, outputs=["o"])["o"].value.tolist() == [2, 1]
+    assert _run(body, until=ps(50), outputs=["o"])["o"].value.tolist() == [2]
+
+
+def test_a_bits_port_of_a_process_can_be_driven_by_a_clock_domain() -> None:
+    def body(ctx: ProcessContext):
+        while True:
+            ctx.record("got", (yield ctx.receive("i")).value)
+
+    block = hw.Block(
+        "b", lambda i, s: ({"n": s["n"] + 1}, {"q": s["n"] % 4}), outputs={"q": 2}, state={"n": 1}
+    )
+    process = hw.Process("p", body, inputs=[Port("i", "in", "bits", 2)], signals={"got": "event"})
+    domain = hw.ClockDomain("d", hw.Clock(period=ps(100)), [block])
+    system = hw.System(process, domain)
+    system.connect("d.b_q", "p.i", latency=ps(10))
+    assert system.run(until=ps(350), watch=["got"])["got"].t.tolist() == [10_000, 110_000, 210_000, 310_000]
+
+
+@pytest.mark.parametrize(
+    ("act", "kind", "text"),
+    [
+        (lambda c: c.timeout(3), BareNumberError, "timeout=3"),
+        (lambda c: c.send("oo"), UnknownNameError, "did you mean 'o'"),
+        (lambda c: c.receive("x"), UnknownNameError, "unknown input of process 'p'"),
+        (lambda c: c.send("o", after=fs(-1)), TimeRangeError, "in the past"),
+        (lambda c: c.record("nothing"), UnknownNameError, "unknown signal of process 'p'"),
+        (lambda c: c.receive(), SpecError, "has 0 inputs"),
+    ],
+)
+def test_misuse_is_named(act, kind, text: str) -> None:
+    def body(ctx: ProcessContext):
+        act(ctx)
+        yield ctx.timeout(ps(1))
+
+    with pytest.raises(kind, match=text):
+        _run(body, outputs=["o"])
+
+
+def test_a_function_that_yields_nothing_is_refused() -> None:
+    with pytest.raises(SpecError, match="yields nothing"):
+        _run(lambda ctx: None)
+    with pytest.raises(SpecError, match="is not a function"):
+        hw.Process("p", 3)
+
+
+def test_the_users_own_environment_runs_beside_the_system() -> None:
+    env = simpy.Environment(initial_time=500)
+    seen: list[int] = []
+
+    def own():
+        for _ in range(3):
+            yield env.timeout(10_000)
+            seen.append(int(env.now))
+
+    env.process(own())
+
+    def body(ctx: ProcessContext):
+        while True:
+            yield ctx.timeout(ps(7))
+
+    hw.System(hw.Process("p", body)).run(until=ps(25), runner="simpy", env=env)
+    assert (seen, env.now) == ([10_500, 20_500], 25_500)
