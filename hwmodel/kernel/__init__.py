@@ -27,6 +27,7 @@ from hwmodel.kernel._system import System
 from hwmodel.kernel._trace import Probe, Recorder, Trace
 
 if TYPE_CHECKING:
+    from hwmodel.kernel._kernels import cache_folder as cache_folder
     from hwmodel.kernel._kernels import jit as jit
     from hwmodel.kernel._queues import HeapQueue as HeapQueue
     from hwmodel.kernel._queues import WheelQueue as WheelQueue
@@ -55,6 +56,7 @@ __all__ = [
     "System",
     "Trace",
     "WheelQueue",
+    "cache_folder",
     "jit",
     "jsonable",
     "stream_key",
@@ -67,8 +69,8 @@ def __getattr__(name: str) -> Any:
         from hwmodel.kernel import _queues
 
         return getattr(_queues, name)
-    if name == "jit":
+    if name in ("cache_folder", "jit"):
         from hwmodel.kernel import _kernels
 
-        return _kernels.jit
+        return getattr(_kernels, name)
     raise AttributeError(f"module 'hwmodel.kernel' has no attribute '{name}'")

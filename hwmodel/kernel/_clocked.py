@@ -228,7 +228,8 @@ class _ClockedEngine:
             if self._outputs[path] != value:
                 changed = True
                 self._outputs[path] = int(value)
-                self._context.outbox.send(t, self._number[path], int(value))
+                if _flat(path) in self._context.linked:
+                    self._context.outbox.send(t, self._number[path], int(value))
                 self._note(_flat(path), t, int(value))
         return changed
 

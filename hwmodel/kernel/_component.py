@@ -64,6 +64,7 @@ class BuildContext:
         inbox, outbox: messages in and out; ports are numbered as in `ports_in` and `ports_out`.
         recorder: takes what is recorded of the watched signals.
         snapshot: what `Engine.snapshot` gave, when a run is resumed; else None.
+        linked: outputs that have a link; messages through others go nowhere and need not be sent.
     """
 
     path: str
@@ -75,6 +76,7 @@ class BuildContext:
     outbox: Outbox
     recorder: Recorder
     snapshot: State | None = None
+    linked: frozenset[str] = frozenset()
 
     def stream(self, name: str = "") -> int:
         """64-bit key of the random stream of a part of this component."""

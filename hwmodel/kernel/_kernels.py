@@ -49,7 +49,7 @@ def cache_root() -> Path:
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path(os.path.expanduser("~")) / ".cache") / "hwmodel"
+    return (Path(base) if base else Path.home() / ".cache") / "hwmodel"
 
 
 def kernels_hash(package: Path) -> str:
@@ -86,7 +86,7 @@ def cache_folder() -> str:
         os.utime(folder)
         if fresh:
             prune_folders(root, time.time())
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return ""
     return str(folder)
 
@@ -123,7 +123,8 @@ if JIT:
         z = np.uint64(key) + np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(11))
+        bits: Any = np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(11))
+        return bits
 
 else:
 
@@ -142,6 +143,8 @@ def uniform(key: int, counter: int) -> float:
 
 
 # ---------------------------------------------------------------------------------------------- queues: layout
+
+LONGEST_WALK = 12  # nodes of a bucket that an insertion passes before it goes to the heap
 
 # An unsigned index spares the compiled code the test for negative ones, a third of the run time.
 U: Any = np.uint64 if JIT else int
@@ -163,43 +166,8 @@ NODES = 10  # offset of node 0 (unused)
 HEAP = 11  # offset of the heap items
 HEADER = 12
 
-BIT_INDEX = np.array(  # position of a lone bit in 32, by de Bruijn multiplication
-    [
-        0,
-        1,
-        28,
-        2,
-        29,
-        14,
-        24,
-        3,
-        30,
-        22,
-        20,
-        15,
-        25,
-        17,
-        4,
-        8,
-        31,
-        27,
-        13,
-        23,
-        21,
-        19,
-        16,
-        7,
-        26,
-        12,
-        18,
-        6,
-        11,
-        5,
-        10,
-        9,
-    ],
-    dtype=np.int64,
-)
+# Position of a lone bit in 32, by de Bruijn multiplication.
+BIT_INDEX = np.argsort([((0x077CB531 << i) >> 27) & 31 for i in range(32)])
 
 
 def make_heap(capacity: int) -> Ints:
@@ -357,16 +325,20 @@ def wheel_push(q: Ints, t: int, key: int, payload: int) -> int:
         return QUEUE_OK
     before = head  # the word that will point to the new node
     node = q[U(head)]
-    while True:  # ends at the last node at the latest
+    for _ in range(LONGEST_WALK):
         n = nodes + 4 * node
         nt = q[U(n)]
         if nt > t or (nt == t and (q[U(n + 1)] > key or (q[U(n + 1)] == key and q[U(n + 2)] > payload))):
-            break
+            q[U(before)] = new
+            q[U(at + 3)] = node
+            return QUEUE_OK
         before = n + 3
         node = q[U(before)]
-    q[U(before)] = new
-    q[U(at + 3)] = node
-    return QUEUE_OK
+    # A long bucket, as when a clock reaches thousands of cells at once: give the node back and use the heap.
+    q[U(at + 3)] = q[FREE]
+    q[FREE] = new
+    q[NEAR] -= 1
+    return heap_push(q, t, key, payload)
 
 
 @jit

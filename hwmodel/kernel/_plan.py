@@ -113,21 +113,23 @@ class Plan:
             feed.due = feed.drive.next_time()
         self._feed_due = min((feed.due for feed in self.feeds), default=NEVER)
 
-    def earliest(self) -> int:
-        """Time of the earliest thing that is still to happen, or NEVER."""
-        first = self._feed_due
+    def next_window(self, window: int, until: int) -> int:
+        """End of the next window, or -1 when nothing is left before `until`.
+
+        It begins at the earliest event or message; nothing sent from there on can arrive before
+        its end (rule K5).
+        """
+        feed_due = first = self._feed_due
         for node in self.nodes:
             if node.due < first:
                 first = node.due
+        if first >= until:
+            return -1
         self._first = first
-        return first
-
-    def window_end(self, earliest: int, window: int, until: int) -> int:
-        """End of the next window: nothing sent from `earliest` on can arrive before it."""
-        end = earliest + window
+        end = first + window
         if end > until:
             end = until
-        if self._feed_due < end:
+        if feed_due < end:
             for feed in self.feeds:
                 if feed.due < end:
                     end = min(end, feed.drive.horizon())

@@ -83,7 +83,8 @@ class ProcessContext:
             )
         ports = self._engine.context.ports_out
         number = ports.index(self._named(port, ports, "output"))
-        self._engine.context.outbox.send(int(self.env.now) + delay, number, value)
+        if ports[number] in self._engine.context.linked:
+            self._engine.context.outbox.send(int(self.env.now) + delay, number, value)
         self._engine.sent += 1
         self._engine.note(ports[number], int(self.env.now) + delay, value)
 

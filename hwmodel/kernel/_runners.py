@@ -18,18 +18,12 @@ REPORT_EVERY = 64
 """Windows between two looks at the wall clock."""
 
 
-def _next_window(plan: Plan, window: int, until: int) -> int:
-    """End of the next window, or -1 when nothing is left before `until`."""
-    earliest = plan.earliest()
-    return -1 if earliest >= until else plan.window_end(earliest, window, until)
-
-
 def run_loop(plan: Plan, until: int, window: int, progress: Progress | None) -> None:
     """Run windows one after another in a plain loop."""
-    earliest, window_end, step = plan.earliest, plan.window_end, plan.step
+    next_window, step = plan.next_window, plan.step
     shown = time.monotonic() if progress else 0.0
-    while (first := earliest()) < until:
-        step(window_end(first, window, until))
+    while (end := next_window(window, until)) >= 0:
+        step(end)
         if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
             shown = now
             progress(plan.now, until)
@@ -51,7 +45,7 @@ def run_simpy(
 
     def windows() -> Generator[simpy.Event, Any, None]:
         shown = time.monotonic()
-        while (end := _next_window(plan, window, until)) >= 0:
+        while (end := plan.next_window(window, until)) >= 0:
             plan.step(end)
             yield env.timeout(end + offset - env.now)
             if progress and (now := time.monotonic()) - shown > 0.1:

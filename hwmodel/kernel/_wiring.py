@@ -126,6 +126,7 @@ def make_plan(
         context = BuildContext(
             path, seed, tuple(name for name, _ in watched), *numbers[path], Inbox(path), Outbox(path), recorder,
             snapshots[path] if snapshots is not None else None,
+            frozenset(x.source.name for x in links if x.source.owner == path),
         )  # fmt: skip
         nodes[path] = Node(component, component.build(context), context.inbox, context.outbox, recorder)
     for path, node in nodes.items():

@@ -54,10 +54,11 @@ def write_html(
     pictures: Iterable[str | Path | tuple[str | Path, str]] = (),
     source: str = "",
     command: str = "",
+    summary: Iterable[str] = (),
 ) -> Path:
     """Write a report of a run as one self-contained HTML file.
 
-    It holds how to repeat the run, key figures, pictures, waveforms, topology, statistics, specs with
+    It holds a summary, key figures, how to repeat the run, pictures, waveforms, topology, statistics, specs with
     their sources, warnings and the manifest.
 
     Parameters:
@@ -68,6 +69,7 @@ def write_html(
         pictures: SVG or PNG files, each alone or with a caption: `("rates.svg", "Output rates")`.
         source: what the model follows, for example a paper with figure and page.
         command: what to type to repeat the run; the manifest's `command` if empty.
+        summary: lines of plain text to begin with.
 
     Returns:
         The path of the file.
@@ -81,13 +83,18 @@ def write_html(
     """
     manifest = result.manifest
     names = list(result.traces)
+    # Single figures are read at a glance; tables of them are folded away.
+    single = {key: value for key, value in (metrics or {}).items() if not isinstance(value, Mapping | list | tuple)}
+    nested = {key: value for key, value in (metrics or {}).items() if key not in single}
     page = _template().render(
         title=title or str(manifest.get("name") or "Simulation report"),
         source=source,
         command=command or str(manifest.get("command") or ""),
         run=_run_facts(result),
         versions=flatten(manifest.get("versions") or {}),
-        metrics=flatten(metrics or {}),
+        summary="\n".join(summary),
+        metrics=flatten(single),
+        more_metrics=flatten(nested),
         pictures=[_load_picture(picture) for picture in pictures],
         waves=draw_waves(result, names[:MOST_WAVES]) if names else "",
         waves_left_out=max(0, len(names) - MOST_WAVES),

@@ -57,10 +57,12 @@ class Waves:
 
     @property
     def plot_width(self) -> int:
+        """Width beside the labels, px."""
         return self.width - self.label_width
 
     @property
     def height(self) -> int:
+        """Height of the whole picture, px."""
         return HEADER + ROW_HEIGHT * max(1, len(self.rows)) + 6
 
     def x_of(self, t: int) -> float:

@@ -103,6 +103,18 @@ def test_empty_queue(queue):
         queue.pop()
 
 
+@pytest.mark.parametrize("step", [1, -1, 7])
+def test_thousands_of_events_at_once_keep_their_order(step):
+    # Far more than an insertion walks past in one bucket, so that bucket and heap share them.
+    events = [(1000 + n % 2, (step * n) % 3001, 0) for n in range(3000)]
+    for queue in (HeapQueue(3000), WheelQueue(3000)):
+        for event in events:
+            queue.push(*event)
+        assert [queue.pop() for _ in events] == sorted(events)
+        queue.push(2000, 0)  # all nodes are free again
+        assert (len(queue), queue.pop()) == (1, (2000, 0, 0))
+
+
 def test_last_time_is_kept_exactly():
     for queue in (HeapQueue(2), WheelQueue(2, shift=0)):
         queue.push(NEVER - 1, 7, 9)

@@ -1,0 +1,129 @@
+"""The command `hwmodel`: run a simulation, list them, say what is installed.
+
+Exit codes: 0 all went well; 1 the run failed; 2 usage, an unknown name or a folder that must not be
+replaced (nothing was run or written); 130 interrupted. Nothing heavy is imported before a run starts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from hwmodel import __version__
+from hwmodel.errors import HwmodelError
+
+__all__ = ["main"]
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+_app = App(
+    name="hwmodel",
+    help="Model computing hardware below and beyond CMOS on one time line of whole femtoseconds.",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+    help_format="plaintext",
+    help_epilogue="Exit codes: 0 done; 1 the run failed; 2 usage or unknown name; 130 interrupted.",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code.
+
+    Parameters:
+        arguments: words after `hwmodel`; None takes them from the command line.
+
+    Example:
+        >>> main(["run", "no_such_simulation"])
+        2
+    """
+    try:
+        code = _app(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        print("hwmodel: interrupted; the output folder is as it was", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE if stop.code else 0
+    return code if isinstance(code, int) else 0
+
+
+@_app.command
+def run(
+    sim: str,
+    /,
+    *,
+    settings: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
+    seed: int = 0,
+    out: Path | None = None,
+    runner: str = "loop",
+    window: str = "auto",
+    traceback: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Run a simulation and write its results, pictures and report into a folder.
+
+    Parameters
+    ----------
+    sim
+        Name of the simulation; `hwmodel list` shows them.
+    settings
+        A parameter as key=value, the value as in TOML; may be given many times.
+    seed
+        Seed of every random stream.
+    out
+        Folder to write; replaced as a whole. Default: out/SIM.
+    runner
+        How the engines are stepped: loop or simpy. The result is the same.
+    window
+        "auto", or a time such as "20 ps". The result is the same.
+    traceback
+        Show where in the code a failure arose.
+    """
+    from hwmodel import _run
+
+    code = USAGE
+    try:
+        job = _run.prepare(sim, settings, seed, out, runner, window)
+        code = FAILED
+        _run.execute(job)
+    except HwmodelError as error:
+        if traceback:
+            import traceback as details
+
+            details.print_exc()
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return code
+    return 0
+
+
+@_app.command(name="list")
+def list_simulations() -> int:
+    """List the simulations that can be run."""
+    from hwmodel import _simulations
+
+    found = _simulations.find_all()
+    if not found:
+        print("no simulations found; `hwmodel info` shows where they are looked for", file=sys.stderr)
+    width = max(map(len, found), default=0)
+    for name, folder in found.items():
+        try:
+            title = _simulations.read(folder).title
+        except HwmodelError as error:
+            title = f"(cannot be run: {error})"
+        print(f"{name:{width}}  {title}")
+    return 0
+
+
+@_app.command
+def info() -> int:
+    """Show versions, the compiler's cache, the cores, and where simulations are looked for."""
+    from hwmodel import _info
+
+    rows = _info.rows()
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        print(f"{label:{width}}  {value}")
+    return 0
