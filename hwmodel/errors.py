@@ -12,7 +12,9 @@ from difflib import get_close_matches
 __all__ = [
     "BareNumberError",
     "CheckpointError",
+    "FormatError",
     "HwmodelError",
+    "MismatchError",
     "NetlistError",
     "NotRepresentableError",
     "OutputError",
@@ -22,6 +24,7 @@ __all__ = [
     "StimulusError",
     "TimeRangeError",
     "TimingViolationError",
+    "ToolError",
     "TraceFileError",
     "UnknownNameError",
     "WindowError",
@@ -88,6 +91,18 @@ class OutputError(HwmodelError, OSError):
 
 class TraceFileError(HwmodelError, ValueError):
     """A trace file is truncated or of another format."""
+
+
+class FormatError(HwmodelError, ValueError):
+    """A number format is malformed, or a value does not fit it."""
+
+
+class MismatchError(HwmodelError, RuntimeError):
+    """A design and its reference differ; the message names cycle, input, expected and got."""
+
+
+class ToolError(HwmodelError, RuntimeError):
+    """An outside program is missing or failed; the message says how to get it."""
 
 
 class UnknownNameError(HwmodelError, LookupError):

@@ -71,6 +71,8 @@ class Transition:
             Output name -> delay, used where the draw says no.
         switched_ic_ua:
             Sum of Ic, in uA, of the junctions that slip by 2 pi; None: estimated from the cell.
+        else_switched_ic_ua:
+            The same where the draw says no; None: as where it says yes.
 
     Example:
         >>> from hwmodel.units import ps
@@ -83,6 +85,7 @@ class Transition:
     probability: bool = False
     else_fires: Mapping[str, Time] = field(default_factory=FrozenMap)
     switched_ic_ua: float | None = None
+    else_switched_ic_ua: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fires", _times(self.fires, "fires"))
@@ -282,6 +285,8 @@ class Cell:
         transition said no.
         """
         step = self.step(state, port)
+        if not fired and step.else_switched_ic_ua is not None:
+            return step.else_switched_ic_ua
         if step.switched_ic_ua is not None:
             return step.switched_ic_ua
         outputs = step.fires if fired else step.else_fires
@@ -338,6 +343,7 @@ class Cell:
                 "probability": step.probability,
                 "else_fires_fs": {output: int(delay) for output, delay in step.else_fires.items()},
                 "switched_ic_ua": step.switched_ic_ua,
+                "else_switched_ic_ua": step.else_switched_ic_ua,
             }
             for (state, port), step in self.transitions.items()
         ]

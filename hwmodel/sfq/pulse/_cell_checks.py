@@ -99,6 +99,12 @@ def _check_transitions(cell: Cell) -> None:
             raise SpecError(f"{where}: probability=True decides nothing; give fires or else_fires")
         if step.switched_ic_ua is not None:
             _check_amount(cell, f"transition {key!r}: switched_ic_ua", step.switched_ic_ua, "uA")
+        if step.else_switched_ic_ua is not None:
+            if not step.probability:
+                raise SpecError(
+                    f"{where}: else_switched_ic_ua is never used without probability=True; set it"
+                )
+            _check_amount(cell, f"transition {key!r}: else_switched_ic_ua", step.else_switched_ic_ua, "uA")
 
 
 def _check_reachable(cell: Cell) -> None:
