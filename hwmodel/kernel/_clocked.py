@@ -90,7 +90,7 @@ class ClockDomain(Component):
                 raise unknown(f"output in clock domain '{name}'", source, outputs)
             if inputs[target] != outputs[source]:
                 raise WiringError(
-                    f"clock domain '{name}': {source} is {outputs[source]} bits wide and {target} {inputs[target]}; make them equal"
+                    f"clock domain '{name}': {source} is {outputs[source]} bits wide, {target} {inputs[target]}; make them equal"
                 )
         ports = [Port(_flat(p), "in", "bits", w) for p, w in inputs.items() if p not in self.connections]
         ports += [Port(_flat(p), "out", "bits", w) for p, w in outputs.items()]

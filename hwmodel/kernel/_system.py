@@ -23,7 +23,7 @@ from hwmodel.errors import (
 )
 from hwmodel.kernel import _checkpoint
 from hwmodel.kernel._clock import Clock
-from hwmodel.kernel._component import CheckReport, Component
+from hwmodel.kernel._component import CheckReport, Component, Engine
 from hwmodel.kernel._drive import Drive
 from hwmodel.kernel._plan import Plan
 from hwmodel.kernel._ports import Link, Port
@@ -218,6 +218,22 @@ class System:
             else:
                 run_loop(plan, end, longest, show)
         return self._result(plan, window, "loop" if runner == "auto" else runner, report)
+
+    def engine(self, component: str) -> Engine:
+        """The engine that runs a component, for what it offers beyond the kernel's four members.
+
+        That of a pulse netlist, for instance, lists its violations one by one: `system.engine("net").violations()`.
+
+        Raises:
+            WiringError: the system has not run yet.
+            UnknownNameError: no such component.
+        """
+        if self._plan is None:
+            raise WiringError(f"engine: system '{self.name}' has not run yet; call run() first")
+        for node in self._plan.nodes:
+            if node.component.name == component:
+                return node.engine
+        raise unknown("component", component, self._components)
 
     def checkpoint(self, path: str | os.PathLike[str]) -> Path:
         """Save the whole state; an equal system goes on from it with `resume`.

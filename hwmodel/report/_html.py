@@ -81,33 +81,42 @@ def write_html(
         >>> from hwmodel.report import write_html
         >>> write_html(result, "report.html", metrics={"margin_percent": 41.2})  # doctest: +SKIP
     """
-    manifest = result.manifest
-    names = list(result.traces)
-    # Single figures are read at a glance; tables of them are folded away.
-    single = {key: value for key, value in (metrics or {}).items() if not isinstance(value, Mapping | list | tuple)}
-    nested = {key: value for key, value in (metrics or {}).items() if key not in single}
+    content = _content(result, metrics or {}, pictures)
     page = _template().render(
-        title=title or str(manifest.get("name") or "Simulation report"),
+        title=title or str(result.manifest.get("name") or "Simulation report"),
         source=source,
-        command=command or str(manifest.get("command") or ""),
-        run=_run_facts(result),
-        versions=flatten(manifest.get("versions") or {}),
+        command=command or str(result.manifest.get("command") or ""),
         summary="\n".join(summary),
-        metrics=flatten(single),
-        more_metrics=flatten(nested),
-        pictures=[_load_picture(picture) for picture in pictures],
-        waves=draw_waves(result, names[:MOST_WAVES]) if names else "",
-        waves_left_out=max(0, len(names) - MOST_WAVES),
-        topology=draw_topology(manifest),
-        links=_link_rows(manifest),
-        drives=[flatten(_mapping(drive), 20) for drive in (manifest.get("drives") or [])[:MOST_ROWS]],
-        stats=flatten({key: result.stats[key] for key in sorted(result.stats)}),
-        components=[_component(c) for c in (manifest.get("components") or [])[:MOST_ROWS]],
-        warnings=[str(warning) for warning in manifest.get("warnings") or []],
-        manifest=_manifest_text(manifest),
+        **content,
     )
     write_text(path, page)
     return Path(path)
+
+
+def _content(
+    result: Result, metrics: Mapping[str, Any], pictures: Iterable[str | Path | tuple[str | Path, str]]
+) -> dict[str, Any]:
+    manifest = result.manifest
+    names = list(result.traces)
+    # Single figures are read at a glance; tables of them are folded away.
+    single = {key: value for key, value in metrics.items() if not isinstance(value, Mapping | list | tuple)}
+    nested = {key: value for key, value in metrics.items() if key not in single}
+    return {
+        "run": _run_facts(result),
+        "versions": flatten(manifest.get("versions") or {}),
+        "metrics": flatten(single),
+        "more_metrics": flatten(nested),
+        "pictures": [_load_picture(picture) for picture in pictures],
+        "waves": draw_waves(result, names[:MOST_WAVES]) if names else "",
+        "waves_left_out": max(0, len(names) - MOST_WAVES),
+        "topology": draw_topology(manifest),
+        "links": _link_rows(manifest),
+        "drives": [flatten(_mapping(drive), 20) for drive in (manifest.get("drives") or [])[:MOST_ROWS]],
+        "stats": flatten({key: result.stats[key] for key in sorted(result.stats)}),
+        "components": [_component(c) for c in (manifest.get("components") or [])[:MOST_ROWS]],
+        "warnings": [str(warning) for warning in manifest.get("warnings") or []],
+        "manifest": _manifest_text(manifest),
+    }
 
 
 @cache

@@ -30,7 +30,9 @@ def test_every_event_runs_in_the_window_that_holds_it(plan: Plan, until: int) ->
 def _engine(component: hw.Component) -> tuple[Engine, BuildContext]:
     outs = tuple(p.name for p in component.ports.values() if p.direction == "out")
     ins = tuple(p.name for p in component.ports.values() if p.direction == "in")
-    context = BuildContext("x", 0, (), ins, outs, Inbox("x"), Outbox("x"), Recorder("x"), linked=frozenset(outs))
+    context = BuildContext(
+        "x", 0, (), ins, outs, Inbox("x"), Outbox("x"), Recorder("x"), linked=frozenset(outs)
+    )
     return component.build(context), context
 
 

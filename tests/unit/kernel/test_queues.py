@@ -103,6 +103,16 @@ def test_empty_queue(queue):
         queue.pop()
 
 
+@pytest.mark.parametrize("ahead", range(28, 70))
+def test_events_at_the_rim_of_the_ring_keep_their_order(ahead):
+    queue = WheelQueue(4, shift=0, buckets=32)
+    queue.push(0, 0)
+    queue.pop()
+    queue.push(ahead, 0)
+    queue.push(5, 0)
+    assert [queue.pop()[0], queue.pop()[0]] == [5, ahead]
+
+
 @pytest.mark.parametrize("step", [1, -1, 7])
 def test_thousands_of_events_at_once_keep_their_order(step):
     # Far more than an insertion walks past in one bucket, so that bucket and heap share them.
