@@ -12,6 +12,10 @@ from hwmodel.errors import BareNumberError, NotRepresentableError, TimeRangeErro
 from hwmodel.units import _FS_PER_UNIT, MAX_TIME, Rounding, Time, to_fs
 
 
+MOST_SHOWN = 1000
+"""Longer arrays print their ends only."""
+
+
 class Times(np.ndarray[Any, np.dtype[np.int64]]):
     """Times in femtoseconds, int64, shape (n,); made by `ps([...])` and its kin.
 
@@ -29,7 +33,12 @@ class Times(np.ndarray[Any, np.dtype[np.int64]]):
         fitting = (u for u in ("ns", "ps") if least >= _FS_PER_UNIT[u])
         unit = next((u for u in fitting if all(v % (_FS_PER_UNIT[u] // 1000) == 0 for v in values)), "fs")
         scale = _FS_PER_UNIT[unit]
-        return f"{unit}({[v // scale if v % scale == 0 else v / scale for v in values]})"
+        shown = [str(v // scale if v % scale == 0 else v / scale) for v in values]
+        if len(shown) > MOST_SHOWN:
+            shown = [*shown[:3], "...", *shown[-3:]]
+        return f"{unit}([{', '.join(shown)}])"
+
+    __str__ = __repr__
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         plain = [

@@ -17,6 +17,7 @@ __all__ = ["MergeHolds", "MergeProcess", "merge_rate"]
 MergeProcess = Literal["slotted", "poisson"]
 
 _GRID = 64  # nodes over a residual hold time; the error falls with its square, 3e-5 for the densest streams
+_RARE = 1e-15  # pulses in a hold time below which a stream does not count beside the other
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def _poisson(rate_a: float, rate_b: float, holds: MergeHolds) -> float:
     State after an accepted pulse of kind x: how long the other kind y stays blocked, s >= h_xy (x itself is blocked for
     h_xx). Whichever kind is free first may be accepted alone until the other is free too, then the two race.
     """
-    if rate_a == 0.0 or rate_b == 0.0:
-        rate, dead = (rate_b, holds.bb) if rate_a == 0.0 else (rate_a, holds.aa)
+    if min(rate_a * holds.aa, rate_b * holds.bb) < _RARE:
+        rate, dead = (rate_b, holds.bb) if rate_a * holds.aa < rate_b * holds.bb else (rate_a, holds.aa)
         return rate / (1.0 + rate * dead)
     rates = (rate_a, rate_b)
     own = (holds.aa, holds.bb)

@@ -83,6 +83,11 @@ def test_slotted_merging_loses_the_collisions(rate_a, rate_b):
     assert merge_rate(rate_a, rate_b) == pytest.approx(rate_a + rate_b - 0.045 * rate_a * rate_b)
 
 
+def test_a_stream_of_almost_nothing_does_not_disturb_the_other():
+    assert merge_rate(1.0, 2.2e-311, process="poisson") == merge_rate(1.0, 0.0, process="poisson")
+    assert merge_rate(1e-300, 0.5, process="poisson") == merge_rate(0.0, 0.5, process="poisson")
+
+
 def test_a_single_poisson_stream_has_a_dead_time():
     assert merge_rate(1.0, 0.0, process="poisson") == pytest.approx(1.0 / 1.102)
 
