@@ -11,7 +11,6 @@ import numpy.typing as npt
 from hwmodel.errors import BareNumberError, NotRepresentableError, TimeRangeError
 from hwmodel.units import _FS_PER_UNIT, MAX_TIME, Rounding, Time, to_fs
 
-
 MOST_SHOWN = 1000
 """Longer arrays print their ends only."""
 
