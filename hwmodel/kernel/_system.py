@@ -365,8 +365,7 @@ class System:
         warnings = list(report.warnings)
         for node in plan.nodes:
             path = node.component.name
-            for signal in node.recorder.signals:
-                traces[signal.name] = signal.trace(plan.now)
+            traces |= {trace.name: trace for trace in node.recorder.traces(plan.now)}
             for key, value in node.component.stats(node.engine, plan.now).items():
                 stats[f"{path}.{key}"] = value
             warnings += node.component.warnings(node.engine)

@@ -17,6 +17,9 @@ Ints = npt.NDArray[np.int64]
 
 DEFAULT_SAMPLES = 1 << 27
 
+FLUSH = 1 << 14
+"""Samples that wait to be given to their signals."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -166,6 +169,8 @@ class Recorder:
         self.limit = limit
         self.signals: list[_Signal] = []
         self._kept = 0
+        self._pending: list[tuple[Ints, Ints, Ints]] = []
+        self._waiting = 0
 
     def watch(
         self, name: str, kind: SignalKind, width: int = 1, initial: int = 0, clock: Clock | None = None
@@ -187,13 +192,29 @@ class Recorder:
                 f"the record of '{self.path}' would hold {self._kept} samples at t = {format_time(int(t[-1]))}, its "
                 f"bound is {self.limit}; watch fewer signals, or sample them with Probe(signal, clock=...)"
             )
+        self._pending.append((t.copy(), signal.copy(), value.copy()))
+        self._waiting += len(t)
+        if self._waiting > FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give what was recorded to its signals: done for many windows at once, as sorting has its price."""
+        if not self._pending:
+            return
+        t, signal, value = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
+        self._pending, self._waiting = [], 0
         if len(self.signals) == 1:
-            self.signals[0].add(t.copy(), value.copy())
+            self.signals[0].add(t, value)
             return
         order = np.argsort(signal, kind="stable")
         ids, starts = np.unique(signal[order], return_index=True)
         for n, part in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
             self.signals[n].add(t[part], value[part])
+
+    def traces(self, until: int) -> list[Trace]:
+        """What was recorded before `until`, by signal."""
+        self.flush()
+        return [signal.trace(until) for signal in self.signals]
 
     def record(self, t: int, signal: int, value: int = 0) -> None:
         """Record one change: for engines written in Python."""
@@ -201,6 +222,7 @@ class Recorder:
 
     def save(self) -> dict[str, Ints]:
         """Everything kept, for a checkpoint."""
+        self.flush()
         empty = np.zeros(0, np.int64)
         saved = {}
         for n, s in enumerate(self.signals):

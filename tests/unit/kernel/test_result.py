@@ -89,7 +89,7 @@ def _recorded(kind, t: list[int], cuts: list[int], clock: hw.Clock | None, until
     times = np.array([x for x in t if x < until], np.int64)
     for part in np.split(times, np.searchsorted(times, sorted(cuts))):
         recorder.extend(part, np.zeros(len(part), np.int64), part % 251)
-    return recorder.signals[0].trace(until)
+    return recorder.traces(until)[0]
 
 
 @given(changes, st.lists(st.integers(0, 400), max_size=4), clocks, st.integers(0, 500))
@@ -124,4 +124,5 @@ def test_a_sampled_probe_keeps_memory_flat() -> None:
     for n in range(100):
         t = np.arange(n * 1000, (n + 1) * 1000, dtype=np.int64)
         recorder.extend(t, np.zeros(1000, np.int64), np.zeros(1000, np.int64))
+    recorder.flush()
     assert sum(len(x) for x in recorder.signals[0].t) + len(recorder.signals[0].counts) < 10

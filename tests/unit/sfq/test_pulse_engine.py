@@ -80,8 +80,7 @@ def run_engine(net, stimulus, until, seed=0, step=None):
         assert engine.next_event() >= t1
     engine.advance(until)
     traces = {
-        name: signal.trace(until).t.tolist()
-        for name, signal in zip(watch, context.recorder.signals, strict=True)
+        name: trace.t.tolist() for name, trace in zip(watch, context.recorder.traces(until), strict=True)
     }
     return traces, engine, context
 
@@ -180,7 +179,7 @@ def test_snapshot_continues_bit_for_bit(netlist_seed, stimulus_seed, cut):
     assert again.next_event() == engine.next_event()
     later.inbox.push(context.inbox.take(NEVER))
     again.advance(UNTIL)
-    rest = {n: s.trace(UNTIL).t.tolist() for n, s in zip(whole, later.recorder.signals, strict=True)}
+    rest = {n: x.t.tolist() for n, x in zip(whole, later.recorder.traces(UNTIL), strict=True)}
     assert {name: first[name] + rest[name] for name in whole} == whole
     for name, array in reference.snapshot().items():
         if name != "now":
@@ -312,7 +311,7 @@ def test_an_output_without_a_link_sends_nothing():
     send(context, {"a": ps([5])})
     engine.advance(100_000)
     assert context.outbox.n == 0
-    assert len(context.recorder.signals[0].trace(100_000)) == 1
+    assert len(context.recorder.traces(100_000)[0]) == 1
 
 
 def ring(queue_limit, queue):
