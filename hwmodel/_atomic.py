@@ -56,6 +56,9 @@ def replaced_folder(folder: str | Path, foreign: Callable[[Path], str | None]) -
         check_replaceable(target, foreign)
         with _termination_as_exception(), _hidden_folder(target) as fresh:
             yield fresh
+            check_replaceable(
+                target, foreign
+            )  # the run may have been long, and somebody may have left a file
             _flush(fresh)
             _swap(fresh, target)
         done = True

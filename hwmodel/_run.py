@@ -65,6 +65,10 @@ def prepare(name: str, settings: Iterable[str], seed: int, out: Path | None, run
     if runner not in get_args(RunnerName):
         raise unknown("runner", runner, get_args(RunnerName))
     step: Window = "auto" if window == "auto" else Time(to_fs(window, "--window"))
+    if step != "auto" and step <= 0:
+        raise SpecError(
+            f"--window {window!r}: a window must be greater than zero; give a time such as '20 ps'"
+        )
     folder = out if out is not None else Path("out") / name
     check_replaceable(folder, foreign)
     kind, run = simulation.load()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import BareNumberError, NotRepresentableError, TimeRangeError
-from hwmodel.units import _FS_PER_UNIT, MAX_TIME, Rounding, Time, to_fs
+from hwmodel.units import _FS_PER_UNIT, MAX_TIME, Rounding, Time, _check_rounding, to_fs
 
 MOST_SHOWN = 1000
 """Longer arrays print their ends only."""
@@ -47,7 +47,14 @@ class Times(np.ndarray[Any, np.dtype[np.int64]]):
             kwargs["out"] = tuple(np.asarray(x) for x in kwargs["out"])
         result = getattr(ufunc, method)(*plain, **kwargs)
         keeps_unit = ufunc in _KEEPS_UNIT and all(isinstance(x, Times | Time) for x in inputs)
+        if ufunc is np.multiply:  # of times and whole numbers
+            keeps_unit = sum(isinstance(x, Times | Time) for x in inputs) == 1
+        if isinstance(result, np.ndarray) and result.dtype.kind != "i":
+            return result
         return as_times(result) if keeps_unit and isinstance(result, np.ndarray) else result
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(Time, self.tolist()) if self.ndim == 1 else super().__iter__()
 
     def __getitem__(self, key: Any) -> Any:
         item = super().__getitem__(key)
@@ -68,14 +75,15 @@ def times_from(values: Iterable[Any], scale: int, unit: str, rounding: Rounding)
         isinstance(values, list | tuple) and any(isinstance(v, Time) for v in values)
     ):
         raise BareNumberError(f"{unit}({values!r}): these are times already; leave out {unit}()")
+    _check_rounding(rounding)
     array = np.asarray(values)
     if array.size == 0:
         return as_times(np.zeros(array.shape, np.int64))
     if array.dtype.kind in "iu":
-        if np.abs(array).max() > MAX_TIME // scale:
-            raise TimeRangeError(
-                f"{unit}(...): {array.flat[np.abs(array).argmax()]} {unit} is beyond 9,223 s"
-            )
+        # Not by abs(): the least int64 has no positive counterpart.
+        for extreme in (int(array.max()), int(array.min())):
+            if abs(extreme) > MAX_TIME // scale:
+                raise TimeRangeError(f"{unit}(...): {extreme} {unit} is beyond 9,223 s")
         return as_times(array.astype(np.int64) * scale)
     if array.dtype.kind != "f":
         return as_times(np.array([_one(v, scale, unit, rounding) for v in array.ravel()], np.int64))
@@ -114,9 +122,17 @@ def _one(value: Any, scale: int, unit: str, rounding: Rounding) -> int:
 def array_from(value: object, what: str) -> npt.NDArray[np.int64]:
     """See `hwmodel.units.to_fs_array`."""
     if isinstance(value, Times):
-        return np.asarray(value).ravel()
+        if value.dtype.kind not in "iu":
+            raise BareNumberError(
+                f"{what}: an array of {value.dtype} is no longer one of times; write fs(..., rounding='nearest')"
+            )
+        return np.asarray(value, np.int64).ravel()
     if isinstance(value, Time | str):
         return np.array([to_fs(value, what)], np.int64)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        raise BareNumberError(
+            f"{what}: an array of {value.dtype} has no unit; did you mean ps(...) or fs(...) of it?"
+        )
     if isinstance(value, Iterable):
         return np.array([to_fs(v, f"{what}[{i}]") for i, v in enumerate(value)], np.int64)
     return np.array([to_fs(value, what)], np.int64)

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hwmodel.errors import BareNumberError, NotRepresentableError, TimeRangeError
@@ -57,7 +58,7 @@ MAX_TIME = NEVER - 1
 
 _FS_PER_UNIT = {"fs": 1, "ps": 10**3, "ns": 10**6, "us": 10**9, "ms": 10**12, "s": 10**15}
 _HZ_PER_UNIT = {"Hz": 1, "kHz": 10**3, "MHz": 10**6, "GHz": 10**9, "THz": 10**12}
-_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-zµ]+)\s*")
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*([A-Za-zµ]+)\s*")
 
 
 class Time(int):
@@ -74,6 +75,16 @@ class Time(int):
     """
 
     __slots__ = ()
+
+    def __new__(cls, femtoseconds: int) -> Time:
+        if isinstance(femtoseconds, bool) or not hasattr(femtoseconds, "__index__"):
+            raise BareNumberError(
+                f"Time({femtoseconds!r}): whole femtoseconds are wanted; write ps({femtoseconds!r})"
+            )
+        return super().__new__(cls, femtoseconds)
+
+    def __abs__(self) -> Time:
+        return Time(int.__abs__(self))
 
     def __repr__(self) -> str:
         text, unit = _split(int(self))
@@ -172,9 +183,10 @@ def _exact(value: Any, what: str) -> Fraction:
     """Read a number as the decimal that its writer saw: 52.6 is 526/10, not its nearest double."""
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction | str):
         item = getattr(value, "item", None)  # a NumPy scalar has one
-        if item is None:
+        plain = item() if item is not None else None
+        if isinstance(plain, bool) or not isinstance(plain, int | float):
             raise BareNumberError(f"{what}({value!r}): a number is wanted, got {type(value).__name__}")
-        value = item()
+        value = plain
     if isinstance(value, float):
         if not math.isfinite(value):
             raise NotRepresentableError(f"{what}({value!r}): a time or frequency must be finite")
@@ -185,6 +197,7 @@ def _exact(value: Any, what: str) -> Fraction:
 
 
 def _round(exact: Fraction, rounding: Rounding, shown: str) -> int:
+    _check_rounding(rounding)
     if exact.denominator == 1:
         return exact.numerator
     if rounding == "nearest":
@@ -193,12 +206,15 @@ def _round(exact: Fraction, rounding: Rounding, shown: str) -> int:
         return math.floor(exact)
     if rounding == "ceil":
         return math.ceil(exact)
-    if rounding != "error":
-        raise NotRepresentableError(f"unknown rounding {rounding!r}; use error, nearest, floor or ceil")
     raise NotRepresentableError(
         f"{shown} is {float(exact)!r} fs, not a whole number of femtoseconds; "
         f"name a rounding, as in {shown[:-1] if shown.endswith(')') else shown}, rounding='nearest')"
     )
+
+
+def _check_rounding(rounding: object) -> None:
+    if rounding not in ("error", "nearest", "floor", "ceil"):
+        raise NotRepresentableError(f"unknown rounding {rounding!r}; use error, nearest, floor or ceil")
 
 
 def _check_range(value: int, shown: str) -> int:
@@ -209,7 +225,7 @@ def _check_range(value: int, shown: str) -> int:
 
 def _make(unit: str, value: Any, rounding: Rounding) -> Any:
     scale = _FS_PER_UNIT[unit]
-    if hasattr(value, "__len__") and not isinstance(value, str) or isinstance(value, range):
+    if hasattr(value, "__len__") and not isinstance(value, str | bytes | set | frozenset | dict):
         from hwmodel._times import times_from
 
         return times_from(value, scale, unit, rounding)
@@ -343,6 +359,10 @@ def to_fs(value: object, what: str = "time", rounding: Rounding = "error") -> in
         return _check_range(_round(number * _FS_PER_UNIT[unit], rounding, shown), shown)
     if getattr(value, "__len__", None) is not None:
         raise BareNumberError(f"{what}={value!r}: one time is wanted, got {type(value).__name__}")
+    if not isinstance(value, Real):
+        raise BareNumberError(
+            f'{what}={value!r}: a time is wanted, got {type(value).__name__}; write ps(20) or "20 ps"'
+        )
     raise BareNumberError(
         f'{what}={value!r}: a bare number has no unit; did you mean ps({value}) or "{value} ps"?'
     )
@@ -377,6 +397,9 @@ def to_frequency(value: object, what: str = "frequency") -> Frequency:
     if isinstance(value, str):
         number, unit = _parse(value, what, _HZ_PER_UNIT, "4 GHz")
         return Frequency(number * _HZ_PER_UNIT[unit])
+    if isinstance(value, Time) or not isinstance(value, Real):
+        kind = type(value).__name__
+        raise BareNumberError(f'{what}={value!r}: a frequency is wanted, got {kind}; write GHz(4) or "4 GHz"')
     raise BareNumberError(
         f'{what}={value!r}: a bare number has no unit; did you mean GHz({value}) or "{value} GHz"?'
     )

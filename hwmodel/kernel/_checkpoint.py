@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.errors import CheckpointError
+from hwmodel.errors import CheckpointError, OutputError
 from hwmodel.kernel._plan import Plan
 
 FORMAT = "hwmodel checkpoint 1"
@@ -47,11 +47,16 @@ def save(path: str | os.PathLike[str], plan: Plan, identity: str, watch: list[st
     }
     arrays["meta"] = np.array(json.dumps(meta))
     partial = file.with_name(f".{file.name}.partial")
-    with partial.open("wb") as out:
-        np.savez_compressed(out, **arrays)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
+    try:
+        with partial.open("wb") as out:
+            np.savez_compressed(out, **arrays)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise OutputError(f"cannot write '{file}': {error.strerror or error}; name another path") from error
+    finally:
+        partial.unlink(missing_ok=True)
     return file
 
 
@@ -66,7 +71,7 @@ class Checkpoint:
                 self.arrays = {key: data[key] for key in data.files if key != "meta"}
         except FileNotFoundError:
             raise CheckpointError(f"{self.path}: no such checkpoint") from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"{self.path}: not a readable checkpoint ({error}); it may be truncated or foreign"
             ) from error

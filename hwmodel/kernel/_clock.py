@@ -85,7 +85,13 @@ class Clock:
         return f"Clock({self.frequency!r}{phase})"
 
     def edge(self, n: int) -> Time:
-        """Time of edge `n`, n >= 0."""
+        """Time of edge `n`, n >= 0.
+
+        Raises:
+            TimeRangeError: `n` is negative.
+        """
+        if n < 0:
+            raise TimeRangeError(f"{self!r}: edge {n} does not exist; edges are numbered from 0")
         return Time(self.phase + n * self.num // self.den)
 
     def edges(self, first: int, count: int) -> Times:

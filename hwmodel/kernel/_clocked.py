@@ -11,7 +11,7 @@ import numpy as np
 from hwmodel.errors import SpecError, WiringError, unknown
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import BuildContext, Component, State
-from hwmodel.kernel._ports import Port, check_name
+from hwmodel.kernel._ports import Port, check_name, port_value
 from hwmodel.units import NEVER
 
 Values = Mapping[str, int]
@@ -140,6 +140,8 @@ class _ClockedEngine:
         self._by_port = {
             n: p for p in self._inputs for n, flat in enumerate(context.ports_in) if flat == _flat(p)
         }
+        self._ports_in = [f"{context.path}.{name}" for name in context.ports_in]
+        self._bits_in = [domain.ports[name].width for name in context.ports_in]
         self._widths = {f"{b.name}.{p}": w for b in domain.blocks for p, w in b.outputs.items()}
         self._number = {p: context.ports_out.index(_flat(p)) for p in self._outputs}
         self._signal = {name: n for n, name in enumerate(context.watch)}
@@ -184,7 +186,8 @@ class _ClockedEngine:
         self._asleep = bool(snapshot["own/asleep"])
 
     def _deliver(self, t: int, link: int, seq: int, port: int, value: int) -> None:
-        self._inputs[self._by_port[port]] = value
+        bits = self._bits_in[port]
+        self._inputs[self._by_port[port]] = port_value(value, f"input '{self._ports_in[port]}': value", bits)
         self._note(self._context.ports_in[port], t, value)
         if self._asleep:
             # The edge of this very femtosecond still comes after the message (rule K3).
@@ -215,22 +218,25 @@ class _ClockedEngine:
                 raise unknown(
                     f"register of block '{self._domain.name}.{block.name}'", name, self._state[block.name]
                 )
-            changed |= self._state[block.name][name] != value
-            self._state[block.name][name] = int(value)
+            register = f"block '{self._domain.name}.{block.name}': register '{name}'"
+            number = port_value(value, register)
+            changed |= self._state[block.name][name] != number
+            self._state[block.name][name] = number
         for name, value in outputs.items():
             path = f"{block.name}.{name}"
             if path not in self._outputs:
                 raise unknown(f"output of block '{self._domain.name}.{block.name}'", name, block.outputs)
+            value = port_value(value, f"block '{self._domain.name}.{path}'")
             if not 0 <= value < 1 << self._widths[path]:
                 raise SpecError(
                     f"block '{self._domain.name}.{path}': {value} does not fit into {self._widths[path]} bits"
                 )
             if self._outputs[path] != value:
                 changed = True
-                self._outputs[path] = int(value)
+                self._outputs[path] = value
                 if _flat(path) in self._context.linked:
-                    self._context.outbox.send(t, self._number[path], int(value))
-                self._note(_flat(path), t, int(value))
+                    self._context.outbox.send(t, self._number[path], value)
+                self._note(_flat(path), t, value)
         return changed
 
     def _note(self, name: str, t: int, value: int) -> None:

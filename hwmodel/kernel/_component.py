@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
@@ -17,6 +18,9 @@ from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._ports import KIND_OF_PROTOCOL, Port, SignalKind, check_name
 from hwmodel.kernel._trace import Recorder
 from hwmodel.units import Time
+
+# In the text of functions and plain objects; another one in every process.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 State = Mapping[str, npt.NDArray[Any]]
 
@@ -184,9 +188,11 @@ def jsonable(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((jsonable(v) for v in value), key=repr)  # else the order would change with the process
     if isinstance(value, Iterable):
         return [jsonable(v) for v in value]
-    return repr(value)
+    return _ADDRESS.sub("", repr(value))
 
 
 @dataclass(frozen=True)

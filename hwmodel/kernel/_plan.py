@@ -133,7 +133,8 @@ class Plan:
         if feed_due < end:
             for feed in self.feeds:
                 if feed.due < end:
-                    end = min(end, feed.drive.horizon())
+                    # One femtosecond is run at once, however many messages it holds.
+                    end = min(end, max(first + 1, feed.drive.horizon()))
         return end
 
     def step(self, t1: int) -> None:
@@ -158,6 +159,8 @@ class Plan:
             inbox = node.inbox
             if inbox.head != inbox.tail:
                 due = min(due, inbox.next_time())
+            if due < t1:
+                raise self._left_behind(node, due, t1)
             node.due = due
             if node.outbox.n:
                 self._route(node)
@@ -203,6 +206,12 @@ class Plan:
                 route.target.inbox.push(out)
                 route.sent += len(chosen)
                 route.target.due = min(route.target.due, int(out[0, 0]))
+
+    def _left_behind(self, node: Node, due: int, t1: int) -> WiringError:
+        return WiringError(
+            f"component '{node.component.name}': after advance({format_time(t1)}) it still has an event or a message "
+            f"at {format_time(due)}; its engine must run everything before that time (rule K2)"
+        )
 
     def _into_the_past(self, node: Node, port: int, t: int) -> WiringError:
         outputs = [p for p in node.component.ports.values() if p.direction == "out"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
+
+import numpy as np
 
 from hwmodel.errors import SpecError, WiringError
 from hwmodel.units import Time, TimeLike, format_time, to_fs
@@ -25,6 +28,22 @@ def check_name(name: object, what: str) -> str:
             f"{what} name {name!r}: use letters, digits and _, parts joined by '.', as in 'layer.cell[3]'"
         )
     return name
+
+
+def whole_number(value: object, what: str) -> int:
+    """Require a whole number, of Python or NumPy; a truncated one would be wrong in silence."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise SpecError(f"{what}={value!r}: a whole number is wanted, got {type(value).__name__}")
+    return int(value)
+
+
+def port_value(value: object, what: str, bits: int = 64) -> int:
+    """Require a whole number that fits into `bits`, as it is or in two's complement."""
+    number = int(value) if isinstance(value, bool | np.bool_) else whole_number(value, what)
+    least, most = -(1 << (bits - 1)), min(1 << bits, 1 << 63) - 1
+    if not least <= number <= most:
+        raise SpecError(f"{what}={number} does not fit into {bits} bits; it goes from {least} to {most}")
+    return number
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,7 @@ class Port:
             raise SpecError(
                 f"port '{self.path}': protocol {self.protocol!r} is not one of pulse, bits, event"
             )
-        if not 1 <= self.width <= 64:
+        if not 1 <= whole_number(self.width, f"port '{self.path}': width") <= 64:
             raise SpecError(f"port '{self.path}': width {self.width} is outside 1 to 64 bits")
 
     @property

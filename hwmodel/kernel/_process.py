@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hwmodel.errors import CheckpointError, HwmodelError, SpecError, TimeRangeError, unknown
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import BuildContext, Component, State
-from hwmodel.kernel._ports import Port, SignalKind
+from hwmodel.kernel._ports import KIND_OF_PROTOCOL, Port, SignalKind, port_value
 from hwmodel.units import NEVER, Time, TimeLike, format_time, to_fs
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class ProcessContext:
             )
         ports = self._engine.context.ports_out
         number = ports.index(self._named(port, ports, "output"))
+        value = port_value(value, f"process '{self._engine.context.path}': send('{ports[number]}'): value")
         if ports[number] in self._engine.context.linked:
             self._engine.context.outbox.send(int(self.env.now) + delay, number, value)
         self._engine.sent += 1
@@ -92,7 +93,8 @@ class ProcessContext:
         """Record a value of one of the signals that the process declares."""
         if signal not in self._engine.signals:
             raise unknown(f"signal of process '{self._engine.context.path}'", signal, self._engine.signals)
-        self._engine.note(signal, int(self.env.now), value)
+        what = f"process '{self._engine.context.path}': record('{signal}'): value"
+        self._engine.note(signal, int(self.env.now), port_value(value, what))
 
     def process(self, generator: Generator[Any, Any, Any]) -> simpy.Process:
         """Start another generator beside this one."""
@@ -153,6 +155,11 @@ class Process(Component):
         self.function = function
         self.replay = replay
         self._signals = dict(signals or {})
+        for signal, kind in self._signals.items():
+            if kind not in KIND_OF_PROTOCOL.values():
+                raise SpecError(
+                    f"process '{name}': signal '{signal}' is a {kind!r}; use pulse, level or event"
+                )
 
     def signals(self) -> Mapping[str, SignalKind]:
         """Ports and declared signals."""

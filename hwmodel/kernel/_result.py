@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.errors import ResultError, unknown
+from hwmodel.errors import OutputError, ResultError, unknown
+from hwmodel.kernel._component import jsonable
 from hwmodel.kernel._trace import Trace
 from hwmodel.units import Time
 
@@ -97,7 +98,10 @@ class Result:
         """
         file = Path(path)
         if file.suffix != ".npz":
-            file.mkdir(parents=True, exist_ok=True)
+            try:
+                file.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot make the folder '{file}': {error.strerror or error}") from error
             file = file / "result.npz"
         meta = {
             "format": FORMAT,
@@ -106,13 +110,19 @@ class Result:
             "manifest": self.manifest,
             "traces": [[t.name, t.kind, t.width, t.initial] for t in self.traces.values()],
         }
-        arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta))}
+        # NumPy numbers among a component's figures must not cost a long run its result.
+        arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta, default=jsonable))}
         for n, trace in enumerate(self.traces.values()):
             arrays[f"t{n}"], arrays[f"v{n}"] = trace.t, trace.value
-        with file.open("wb") as out:
-            np.savez_compressed(out, **arrays)
-        shown = {**self.manifest, "fingerprint": self.fingerprint}
-        (file.parent / "manifest.json").write_text(json.dumps(shown, indent=2) + "\n", encoding="utf-8")
+        shown = json.dumps({**self.manifest, "fingerprint": self.fingerprint}, indent=2, default=jsonable)
+        try:
+            with file.open("wb") as out:
+                np.savez_compressed(out, **arrays)
+            (file.parent / "manifest.json").write_text(shown + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(
+                f"cannot write '{file}': {error.strerror or error}; name another path"
+            ) from error
         return file
 
     @classmethod
@@ -138,7 +148,15 @@ class Result:
                 }
         except FileNotFoundError:
             raise ResultError(f"{file}: no such result; give the .npz file or its folder") from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            AttributeError,
+            TypeError,
+        ) as error:
             if isinstance(error, ResultError):
                 raise
             raise ResultError(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel._version import __version__
 from hwmodel.errors import (
@@ -26,7 +28,7 @@ from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import CheckReport, Component, Engine
 from hwmodel.kernel._drive import Drive
 from hwmodel.kernel._plan import Plan
-from hwmodel.kernel._ports import Link, Port
+from hwmodel.kernel._ports import Link, Port, port_value, whole_number
 from hwmodel.kernel._progress import ProgressBar
 from hwmodel.kernel._result import Result, fingerprint_of
 from hwmodel.kernel._runners import run_loop, run_simpy
@@ -65,16 +67,15 @@ class System:
     """
 
     def __init__(self, *components: Component, seed: int = 0, name: str = "system") -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise SpecError(f"System(seed={seed!r}): the seed must be a whole number")
         self.name = name
-        self.seed = seed
+        self.seed = whole_number(seed, "System(seed)")
         self._components: dict[str, Component] = {}
         self._links: list[Link] = []
         self._drives: list[Drive] = []
         self._plan: Plan | None = None
         self._watch: list[tuple[Component, str, Probe]] = []
         self._resumed: _checkpoint.Checkpoint | None = None
+        self._failed = False
         for component in components:
             self.add(component)
 
@@ -162,11 +163,17 @@ class System:
         if any(drive.port == target for drive in self._drives):
             raise WiringError(f"'{target.path}' is driven already; give all its times in one call")
         if clock is not None:
+            if not isinstance(clock, Clock):
+                raise StimulusError(f"{where}: clock={clock!r} is no clock; write clock=Clock(GHz(10))")
+            start = whole_number(start, f"{where}: start")
+            count = None if count is None else whole_number(count, f"{where}: count")
             if start < 0 or (count is not None and count < 0):
                 raise StimulusError(f"{where}: start={start} and count={count} must not be negative")
             self._drives.append(Drive(target, clock=clock, start=start, count=count))
         else:
-            given = None if values is None else np.asarray(values, np.int64)
+            if count is not None or start != 0:
+                raise StimulusError(f"{where}: start and count go with clock=; leave them out with times")
+            given = None if values is None else self._given(values, target, where)
             self._drives.append(Drive(target, to_fs_array(at, where), given))
 
     def check(self) -> CheckReport:
@@ -210,13 +217,16 @@ class System:
             raise unknown("runner", runner, RUNNERS)
         if env is not None and runner != "simpy":
             raise SpecError(f"run(env=..., runner={runner!r}): an environment goes with runner='simpy'")
+        self._not_failed("run")
         plan = self._begin(watch)
+        self._failed = True  # until the run has ended well; an error leaves engines at different times
         with ProgressBar(self.name) as bar:
             show = progress if callable(progress) else bar if progress else None
             if runner == "simpy":
                 run_simpy(plan, end, longest, show, env)
             else:
                 run_loop(plan, end, longest, show)
+        self._failed = False
         return self._result(plan, window, "loop" if runner == "auto" else runner, report)
 
     def engine(self, component: str) -> Engine:
@@ -243,6 +253,7 @@ class System:
         """
         if self._plan is None:
             raise CheckpointError(f"system '{self.name}' has not run yet; call run() before checkpoint()")
+        self._not_failed("checkpoint")
         return _checkpoint.save(
             path, self._plan, self._identity(), [self._watch_text(w) for w in self._watch]
         )
@@ -266,6 +277,22 @@ class System:
             raise WiringError(
                 f"{action}: system '{self.name}' has begun to run; its wiring is fixed, build a new one"
             )
+
+    def _not_failed(self, action: str) -> None:
+        if self._failed:
+            raise WiringError(
+                f"{action}: the last run of system '{self.name}' ended by an error or an interruption, in the middle "
+                "of a window; build the system anew, or resume a checkpoint in it"
+            )
+
+    @staticmethod
+    def _given(values: Sequence[int], port: Port, where: str) -> npt.NDArray[np.int64]:
+        if not hasattr(values, "__len__") or isinstance(values, str | bytes):
+            raise StimulusError(f"{where}: values={values!r}: give a sequence, one value a time")
+        bits = port.width if port.protocol == "bits" else 64
+        return np.array(
+            [port_value(v, f"{where}: values[{n}]", bits) for n, v in enumerate(values)], np.int64
+        )
 
     def _check_end(self, until: TimeLike) -> int:
         end = to_fs(until, "run(until)")
@@ -299,8 +326,15 @@ class System:
     def _begin(self, watch: Sequence[str | Probe] | None) -> Plan:
         if isinstance(watch, str):
             raise SpecError(f"run(watch={watch!r}): give a list, as in watch=[{watch!r}]")
+        if watch is not None and not isinstance(watch, Iterable):
+            raise SpecError(f"run(watch={watch!r}): give a list of names, as in watch=['q']")
         wanted = list({self._watch_text(w): w for w in map(self._watched, watch or ())}.values())
         names = [self._watch_text(w) for w in wanted]
+        name, times = Counter(f"{c.name}.{s}" for c, s, _ in wanted).most_common(1)[0] if wanted else ("", 0)
+        if times > 1:
+            raise SpecError(
+                f"run(watch=...): '{name}' is watched in two ways, a result holds one trace a signal; keep one"
+            )
         saved = self._resumed
         before = (
             [self._watch_text(w) for w in self._watch]
@@ -334,6 +368,12 @@ class System:
 
     def _watched(self, item: str | Probe) -> tuple[Component, str, Probe]:
         probe = item if isinstance(item, Probe) else Probe(item)
+        if not isinstance(probe.signal, str):
+            raise SpecError(
+                f"run(watch=...): {item!r} is no name; write the signal's, as in 'q', or Probe('q')"
+            )
+        if probe.clock is not None and not isinstance(probe.clock, Clock):
+            raise SpecError(f"run(watch=...): {probe!r}: the clock is none; write clock=Clock(GHz(1))")
         component, name = find_signal(self._components, probe.signal)
         return component, name, probe
 

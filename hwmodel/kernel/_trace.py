@@ -11,7 +11,7 @@ from hwmodel._times import Times, as_times
 from hwmodel.errors import QueueOverflowError, ResultError
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._ports import SignalKind
-from hwmodel.units import format_time
+from hwmodel.units import TimeLike, format_time, to_fs
 
 Ints = npt.NDArray[np.int64]
 
@@ -65,9 +65,9 @@ class Trace:
             raise ResultError(f"trace '{self.name}' is a level; read its t and value, or use at()")
         return as_times(self.t)
 
-    def at(self, t: int) -> int:
+    def at(self, t: TimeLike) -> int:
         """Value of a level at time `t`, a change at `t` included."""
-        n = int(np.searchsorted(self.t, int(t), side="right"))
+        n = int(np.searchsorted(self.t, to_fs(t, "at"), side="right"))
         return int(self.value[n - 1]) if n else self.initial
 
     def cycles(self, clock: Clock, count: int | None = None) -> Ints:

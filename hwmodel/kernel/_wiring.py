@@ -23,6 +23,10 @@ def find_port(components: Mapping[str, Component], ref: Port | str) -> Port:
                 f"port '{ref.path}' belongs to no component of this system; add its component first"
             )
         return component.port(ref.name)
+    if not isinstance(ref, str):
+        raise WiringError(
+            f"{ref!r} is no port; give one, such as core.done, or its name, such as 'core.done'"
+        )
     owner, _, name = ref.rpartition(".")
     if owner in components:
         return components[owner].port(name)

@@ -37,7 +37,7 @@ print(json.dumps(spent))
 """
 
 
-def _children_s() -> float:
+def children_s() -> float:
     """Processor time of all finished child processes: other work on the machine counts less in it."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
@@ -48,14 +48,14 @@ def bench_cold_start() -> dict[str, Any]:
     best = float("inf")
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(4):  # the first may have to compile
-            begun = _children_s()
+            begun = children_s()
             done = subprocess.run(
                 [sys.executable, "-c", TIMED, str(Path(folder) / "xor")],
                 capture_output=True,
                 text=True,
                 check=True,
             )
-            best = min(best, _children_s() - begun - float(json.loads(done.stdout.splitlines()[-1])))
+            best = min(best, children_s() - begun - float(json.loads(done.stdout.splitlines()[-1])))
     return {
         "name": "start of make xor",
         "ratio": LIMIT_S / best,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import hwmodel as hw
-from hwmodel.units import ps
+from hwmodel.errors import SpecError
+from hwmodel.units import ns, ps
 
 
 def _shifter(name: str, initial: int) -> hw.Block:
@@ -35,3 +37,23 @@ def test_a_domain_in_which_nothing_changes_sleeps_but_counts_its_cycles() -> Non
     assert result["b_q"].t.tolist() == [500_000_000]
     assert result.stats["dom.cycles"] == 100_000
     assert result.stats["dom.cycles_computed"] < 10
+
+
+@pytest.mark.parametrize("given", [({"n": 0.5}, {}), ({"n": 2**70}, {}), ({}, {"q": 1.7})])
+def test_a_value_that_is_no_whole_number_of_64_bits_is_refused(given) -> None:
+    block = hw.Block("b", lambda inputs, state: given, outputs={"q": 4}, state={"n": 0})
+    with pytest.raises(SpecError, match=r"block 'd\.b"):
+        hw.System(hw.ClockDomain("d", hw.Clock("1 GHz"), [block])).run(until=ns(3))
+
+
+def test_a_message_wider_than_its_input_is_refused() -> None:
+    def body(ctx):
+        yield ctx.timeout(ps(5))
+        ctx.send("o", 16)
+
+    block = hw.Block("b", lambda inputs, state: ({}, {}), inputs={"x": 4})
+    domain = hw.ClockDomain("d", hw.Clock("1 GHz"), [block])
+    system = hw.System(domain, hw.Process("p", body, outputs=[hw.Port("o", "out", "bits", 4)]))
+    system.connect("p.o", "d.b_x", latency=ps(1))
+    with pytest.raises(SpecError, match=r"input 'd\.b_x': value=16 does not fit into 4 bits"):
+        system.run(until=ns(3))

@@ -281,3 +281,17 @@ def test_unwritable_parent_is_named(tmp_path: Path) -> None:
         replaced_folder(tmp_path / "file" / "run", ours),
     ):
         pass
+
+
+def test_a_file_that_comes_while_the_run_lasts_is_not_lost(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+
+    def foreign(folder: Path) -> str | None:
+        return "it holds a note" if (folder / "note").exists() else None
+
+    (target / "old").write_text("old")
+    with pytest.raises(OutputError, match="it holds a note"), replaced_folder(target, foreign) as fresh:
+        (fresh / "new").write_text("new")
+        (target / "note").write_text("mine")
+    assert (target / "note").read_text() == "mine"

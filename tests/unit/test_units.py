@@ -166,3 +166,55 @@ def test_every_error_is_an_hwmodel_error() -> None:
     kinds = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
     assert len(kinds) > 10
     assert all(issubclass(kind, HwmodelError) for kind in kinds)
+
+
+@pytest.mark.parametrize("value", [np.bool_(True), [True, False], b"20", {1, 2}, {1: 2}, 1j, [1j]])
+def test_what_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(BareNumberError, match="a number is wanted"):
+        ps(value)
+
+
+@pytest.mark.parametrize("value", [1, 1.5, [1], [1.5]])
+def test_an_unknown_rounding_is_refused_even_where_nothing_is_rounded(value: object) -> None:
+    with pytest.raises(NotRepresentableError, match="unknown rounding 'up'"):
+        ps(value, rounding="up")
+
+
+def test_an_exponent_that_would_take_for_ever_is_refused() -> None:
+    with pytest.raises(BareNumberError, match="a number and a unit are wanted"):
+        to_fs("1e99999 s")
+
+
+def test_the_least_int64_is_out_of_range() -> None:
+    with pytest.raises(TimeRangeError, match="beyond 9,223 s"):
+        fs(np.array([-(2**63)]))
+
+
+def test_times_turned_into_floats_are_refused() -> None:
+    with pytest.raises(BareNumberError, match="float64 is no longer one of times"):
+        to_fs_array(ps([1, 2]).astype(float))
+
+
+def test_whole_multiples_of_times_are_times() -> None:
+    assert repr(ps([1, 2]) * 3) == "ps([3, 6])"
+    assert repr(2 * ps([1, 2])) == "ps([2, 4])"
+    assert type(ps([1, 2]) * 0.5) is np.ndarray
+    assert type(abs(ps(-3))) is Time
+    assert [type(t) for t in ps([1, 2])] == [Time, Time]
+
+
+@pytest.mark.parametrize("value", [3.7, True, "3", None])
+def test_a_time_is_made_of_whole_femtoseconds(value) -> None:
+    with pytest.raises(BareNumberError, match="whole femtoseconds"):
+        Time(value)
+
+
+@pytest.mark.parametrize("value", [None, object(), b"3"])
+def test_what_is_no_time_at_all_is_called_so(value) -> None:
+    with pytest.raises(BareNumberError, match=r"until=.*time is wanted"):
+        to_fs(value, "until")
+
+
+def test_a_time_is_no_frequency() -> None:
+    with pytest.raises(BareNumberError, match=r"a frequency is wanted, got Time"):
+        to_frequency(ps(10))

@@ -103,6 +103,7 @@ class Netlist(Component):
         self._next: dict[str, int] = {}  # name without number -> next number
         self._scope = ""
         self._structure: Structure | None = None
+        self._built = False
 
     # ------------------------------------------------------------------------------------------ ports
 
@@ -316,6 +317,7 @@ class Netlist(Component):
         """Build the compiled engine of this netlist."""
         from hwmodel.sfq.pulse._engine import PulseEngine
 
+        self._built = True
         return PulseEngine(self, context)
 
     def stats(self, engine: Engine, elapsed: int) -> dict[str, int | float | str]:
@@ -346,6 +348,10 @@ class Netlist(Component):
     # ------------------------------------------------------------------------------------------ checks
 
     def _take_name(self, path: str, place: str, what: str) -> None:
+        if self._built:
+            raise NetlistError(
+                f"netlist '{self.name}' ({place}): it has begun to run, so {what} '{path}' comes too late; build a new netlist"
+            )
         if path in self._names:
             raise NetlistError(
                 f"{what} '{path}' ({place}): the netlist '{self.name}' has that name already, from "

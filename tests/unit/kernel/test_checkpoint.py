@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwmodel as hw
-from hwmodel.errors import CheckpointError, SpecError, WiringError
-from hwmodel.kernel import ProcessContext
+from hwmodel.errors import CheckpointError, OutputError, SpecError, WiringError
+from hwmodel.kernel import ProcessContext, jsonable
 from hwmodel.units import fs, ns, ps
 from tests.kernel.models import Plan, Relay, plans
 
@@ -150,3 +150,24 @@ def test_a_resumed_run_must_watch_the_same(tmp_path) -> None:
     with pytest.raises(SpecError, match="the first run watched"):
         _loop().resume(tmp_path / "c").run(until=ns(2), watch=["r.i0"])
     assert "p.i" in _loop().resume(tmp_path / "c").run(until=ns(2)).traces
+
+
+def test_a_path_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    system = hw.System()
+    system.add(hw.ClockDomain("d", hw.Clock("1 GHz"), []))
+    system.run(until=ns(1))
+    with pytest.raises(OutputError, match="no_such_folder"):
+        system.checkpoint(tmp_path / "no_such_folder" / "a.ckpt")
+
+
+def test_a_plain_array_file_is_no_checkpoint(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(3))
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        hw.System().resume(tmp_path / "a.npy")
+
+
+def test_the_identity_of_a_spec_holds_no_address_and_no_order_of_a_set() -> None:
+    assert jsonable({"f": object(), "s": frozenset("gfedcba")}) == {
+        "f": "<object object>",
+        "s": list("abcdefg"),
+    }

@@ -60,6 +60,8 @@ def test_limits() -> None:
         Clock(Hz(2 * 10**15))
     with pytest.raises(TimeRangeError, match="negative"):
         Clock(GHz(1), phase=fs(-1))
+    with pytest.raises(TimeRangeError, match="numbered from 0"):
+        Clock(GHz(1)).edge(-1)
     with pytest.raises(TimeRangeError, match="9,223"):
         Clock(Hz(1)).edges(9000, 1000)
 

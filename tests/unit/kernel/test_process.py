@@ -148,3 +148,28 @@ def test_the_users_own_environment_runs_beside_the_system() -> None:
 
     hw.System(hw.Process("p", body)).run(until=ps(25), runner="simpy", env=env)
     assert (seen, env.now) == ([10_500, 20_500], 25_500)
+
+
+@pytest.mark.parametrize("value", [1.5, None, 2**63, "1"])
+def test_a_value_that_is_no_whole_number_of_64_bits_is_refused(value: object) -> None:
+    def body(ctx):
+        yield ctx.timeout(ps(5))
+        ctx.send("o", value)
+
+    system = hw.System(hw.Process("p", body, outputs=[hw.Port("o", "out", "bits", 8)]))
+    with pytest.raises(SpecError, match=r"process 'p': send\('o'\): value"):
+        system.run(until=ns(1))
+
+
+def test_a_recorded_value_is_never_truncated() -> None:
+    def body(ctx):
+        yield ctx.timeout(ps(5))
+        ctx.record("n", 2.5)
+
+    with pytest.raises(SpecError, match=r"record\('n'\): value=2.5"):
+        hw.System(hw.Process("p", body, signals={"n": "event"})).run(until=ns(1))
+
+
+def test_a_signal_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(SpecError, match="signal 'n' is a 'wave'"):
+        hw.Process("p", lambda ctx: iter(()), signals={"n": "wave"})

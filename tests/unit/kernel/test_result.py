@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hwmodel as hw
-from hwmodel.errors import ResultError, UnknownNameError
+from hwmodel.errors import OutputError, ResultError, UnknownNameError
 from hwmodel.kernel import Recorder
 from hwmodel.units import fs, ns, ps
 from tests.kernel.models import Relay
@@ -74,7 +75,7 @@ def test_without_watch_the_error_says_what_to_do() -> None:
 
 def test_a_level_has_a_value_at_every_time() -> None:
     trace = hw.Trace("x", "level", np.array([10, 20]), np.array([3, 5]), 4, 1)
-    assert [trace.at(t) for t in (0, 9, 10, 19, 20, 99)] == [1, 1, 3, 3, 5, 5]
+    assert [trace.at(fs(t)) for t in (0, 9, 10, 19, 20, 99)] == [1, 1, 3, 3, 5, 5]
     with pytest.raises(ResultError, match="is a level"):
         trace.pulses()
 
@@ -106,7 +107,7 @@ def test_a_pulse_probe_counts_what_came_since_the_last_edge(t, cuts, clock, unti
 def test_a_level_probe_samples_at_the_edge(t, cuts, clock, until) -> None:
     sampled = _recorded("level", t, cuts, clock, until)
     every = _recorded("level", t, cuts, None, until)
-    assert sampled.value.tolist() == [every.at(int(edge)) for edge in sampled.t]
+    assert sampled.value.tolist() == [every.at(fs(int(edge))) for edge in sampled.t]
 
 
 @given(changes, clocks)
@@ -126,3 +127,13 @@ def test_a_sampled_probe_keeps_memory_flat() -> None:
         recorder.extend(t, np.zeros(1000, np.int64), np.zeros(1000, np.int64))
     recorder.flush()
     assert sum(len(x) for x in recorder.signals[0].t) + len(recorder.signals[0].counts) < 10
+
+
+def test_numpy_numbers_among_the_stats_are_saved(tmp_path: Path) -> None:
+    hw.Result({}, {"c.n": np.int64(3)}, {"until_fs": 1}, "00").save(tmp_path)
+    assert hw.Result.load(tmp_path).stats == {"c.n": 3}
+
+
+def test_a_result_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        hw.Result({}, {}, {}, "00").save(tmp_path / "no_such_folder" / "a.npz")

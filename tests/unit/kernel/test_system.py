@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 import hwmodel as hw
@@ -307,3 +311,81 @@ def test_a_progress_function_is_called_with_time_and_end() -> None:
     system.run(until=ns(1), window=ps(1), progress=lambda now, until: calls.append((now, until)))
     assert calls
     assert all(0 < now <= until == 10**6 for now, until in calls)
+
+
+@pytest.mark.parametrize("reference", [None, 5, b"a.i0"])
+def test_a_port_that_is_no_name_is_refused(reference: object) -> None:
+    with pytest.raises(WiringError, match="is no port"):
+        _pair().drive(reference, at=ps([1]))
+
+
+def test_a_numpy_seed_is_the_same_seed() -> None:
+    assert type(hw.System(seed=np.int64(3)).seed) is int
+
+
+@pytest.mark.parametrize("more", [{"clock": "1 GHz"}, {"clock": hw.Clock("1 GHz"), "count": 2.5}])
+def test_a_drive_with_a_wrong_type_is_refused_at_once(more: dict[str, object]) -> None:
+    with pytest.raises((StimulusError, SpecError), match=r"stimulus of 'a\.i0'"):
+        _pair().drive("a.i0", **more)
+
+
+def test_a_count_beside_times_is_refused() -> None:
+    with pytest.raises(StimulusError, match="start and count go with clock="):
+        _pair().drive("a.i0", at=ps([1, 2]), count=1)
+
+
+@pytest.mark.parametrize("value", [1.7, 16, "3", None])
+def test_a_stimulus_value_that_does_not_fit_its_port_is_refused(value: object) -> None:
+    system = hw.System(_ported("a", Port("i", "in", "bits", 4)))
+    with pytest.raises(SpecError, match=r"stimulus of 'a\.i': values\[0\]="):
+        system.drive("a.i", at=ps([1]), values=[value])
+
+
+@pytest.mark.parametrize("watch", [5, [5], [None], [b"q"], [hw.Probe("a.i0", clock="1 GHz")]])
+def test_a_watch_of_a_wrong_type_is_refused(watch: object) -> None:
+    system = _pair()
+    system.drive("a.i0", at=ps([1]))
+    with pytest.raises(SpecError, match="run\\(watch="):
+        system.run(until=ns(1), watch=watch)
+
+
+def test_a_signal_watched_in_two_ways_is_refused() -> None:
+    system = _pair()
+    system.drive("a.i0", at=ps([1]))
+    with pytest.raises(SpecError, match=r"'a\.i0' is watched in two ways"):
+        system.run(until=ns(1), watch=["a.i0", hw.Probe("a.i0", hw.Clock("1 GHz"))])
+
+
+def test_after_an_error_neither_run_nor_checkpoint_goes_on(tmp_path: Path) -> None:
+    def body(ctx: ProcessContext) -> Iterator[object]:
+        yield ctx.timeout(ps(5))
+        raise ValueError("boom")
+
+    system = hw.System(hw.Process("p", body))
+    with pytest.raises(ValueError, match="boom"):
+        system.run(until=ns(1))
+    with pytest.raises(WiringError, match=r"run: the last run .* ended by an error"):
+        system.run(until=ns(2))
+    with pytest.raises(WiringError, match=r"checkpoint: the last run .* ended by an error"):
+        system.checkpoint(tmp_path / "a.ckpt")
+
+
+def test_more_events_in_one_femtosecond_than_a_chunk_are_all_delivered() -> None:
+    system = hw.System(Relay("a"))
+    system.drive("a.i0", at=fs(np.full(40_000, 7)))
+    assert system.run(until=ns(1)).stats == {}
+    assert system.engine("a").seen == 40_000
+
+
+def test_an_engine_that_leaves_an_event_behind_is_named() -> None:
+    class Stuck(Relay):
+        def build(self, context: BuildContext) -> object:
+            engine = super().build(context)
+            engine.advance = lambda t1: None
+            return engine
+
+    system = hw.System(Stuck("a", fan_in=0, local=5))
+    with pytest.raises(
+        WiringError, match=r"component 'a': after advance\(.*\) it still has an event .* 5 fs"
+    ):
+        system.run(until=ns(1))
