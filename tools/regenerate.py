@@ -7,6 +7,7 @@ A generator is a function that gives the whole text of one file. To add one, dec
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,6 +57,19 @@ def _cell(cell: object) -> str:
         lines += ["", "| state | first | second | not before |", "|---|---|---|---|"]
         lines += [f"| {hold.state} | {hold.first} | {hold.second} | {hold.time} |" for hold in cell.holds]
     return "\n".join([*lines, "", f"Source: {cell.source}", ""])
+
+
+def load_generators(name: str) -> None:
+    """Register the generators of another file of this folder: its `FILES`, a maker for each path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    GENERATORS.update(module.FILES)
+
+
+load_generators("fixedpoint_files")
 
 
 def main(arguments: Sequence[str]) -> int:
