@@ -28,6 +28,7 @@ from hwmodel.fixedpoint._observe import dot_reported, matmul_reported, quantize_
 from hwmodel.fixedpoint._power import PowerOfSqrt2, PowerOfTwo
 from hwmodel.fixedpoint._reference import reference_arithmetic, reference_cast, reference_dot
 from hwmodel.fixedpoint._report import Entry, Report, Witness, precision_report, site
+from hwmodel.fixedpoint.adders import AdderGraph, Clip, adder_graph, csd, csd_count, khot
 
 __all__ = [
     "BFLOAT16",
@@ -43,6 +44,8 @@ __all__ = [
     "OVERFLOW_ALIASES",
     "ROUNDINGS",
     "ROUNDING_ALIASES",
+    "AdderGraph",
+    "Clip",
     "Entry",
     "Fixed",
     "FixedArray",
@@ -54,12 +57,16 @@ __all__ = [
     "Report",
     "Witness",
     "accumulator_format",
+    "adder_graph",
     "arithmetic",
     "conv1d",
     "conv2d",
+    "csd",
+    "csd_count",
     "dequantize",
     "dot",
     "dot_reported",
+    "khot",
     "matmul",
     "matmul_reported",
     "precision_report",

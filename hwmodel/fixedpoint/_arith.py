@@ -148,6 +148,10 @@ def arithmetic(
         raise FormatError(f"'{symbol}' needs b_fmt, the format of b_raw")
     second = as_format(b_fmt, "b_fmt")
     b = as_raw(b_raw, second, "b_raw")
+    return _binary(symbol, a, first, b, second)
+
+
+def _binary(symbol: str, a: Raws, first: Fixed, b: Raws, second: Fixed) -> tuple[Raws, Fixed]:
     fmt = result_format(symbol, first, second)
     left, right = broadcast(a, b, f"'{symbol}'")
     # Single numbers go as arrays of one, because NumPy makes Python ints of operations on a single object.
