@@ -13,7 +13,7 @@ SEED ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo xor test check bench docs warm clean
+.PHONY: help setup demo xor verilog test check bench docs warm clean
 .DELETE_ON_ERROR:
 
 help:  ## say what each target does
@@ -30,6 +30,12 @@ demo: .venv/.core  ## classify XOR with a stochastic SFQ network, pulse by pulse
 xor: .venv/.core  ## the XOR network into build/xor (core only)
 	@echo "xor: running the simulation xor_network"
 	@$(BIN)/hwmodel run xor_network --seed $(SEED) --out build/xor
+
+verilog: .venv/.all  ## make Verilog of a trained classifier, verify it on its test images, show size and accuracy
+	@echo "verilog: emitting the quantized classifier into build/verilog"
+	@$(BIN)/hwmodel emit quantized_classifier --out build/verilog
+	@echo "verilog: verifying it under Verilator on its 1,000 test images"
+	@$(BIN)/hwmodel verify build/verilog --simulator verilator --vectors 1000
 
 test: .venv/.all  ## all tests; then the kernels' tests with bounds checking and without compilation
 	@echo "test: all tests"
@@ -88,6 +94,6 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 	@touch $@
 
 .venv/.all: pyproject.toml constraints.txt | .venv/bin/python
-	@echo "setup: installing hwmodel with all extras (one to three minutes, 650 MB)"
-	@$(PIP) -e '.[rtl,docs,dev]'
+	@echo "setup: installing hwmodel with all extras (one to three minutes, 750 MB)"
+	@$(PIP) -e '.[rtl,onnx,docs,dev]'
 	@touch .venv/.core $@
