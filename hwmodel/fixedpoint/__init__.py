@@ -12,6 +12,7 @@ from hwmodel.fixedpoint._cast import requantize
 from hwmodel.fixedpoint._conv import conv1d, conv2d
 from hwmodel.fixedpoint._dot import accumulator_format, dot, matmul
 from hwmodel.fixedpoint._float import dequantize, quantize
+from hwmodel.fixedpoint._fold import exact_format, fitting_format, fold_batch_norm
 from hwmodel.fixedpoint._format import (
     MAX_WIDTH,
     OVERFLOW_ALIASES,
@@ -22,9 +23,24 @@ from hwmodel.fixedpoint._format import (
     NumberFormat,
     smallest_dtype,
 )
+from hwmodel.fixedpoint._graph import Graph, sequential
 from hwmodel.fixedpoint._khot import KHot
+from hwmodel.fixedpoint._layers import (
+    Add,
+    Argmax,
+    BatchNorm,
+    Dense,
+    Flatten,
+    PReLU,
+    ReLU,
+    Requantize,
+    Threshold,
+)
+from hwmodel.fixedpoint._layers_base import Bound, Layer, TensorType
+from hwmodel.fixedpoint._layers_image import AvgPool, Conv1d, Conv2d, MaxPool
 from hwmodel.fixedpoint._minifloat import BFLOAT16, E2M1, E2M3, E3M2, E4M3, E5M2, FLOAT16, Minifloat
 from hwmodel.fixedpoint._observe import dot_reported, matmul_reported, quantize_reported, requantize_reported
+from hwmodel.fixedpoint._onnx import import_onnx
 from hwmodel.fixedpoint._power import PowerOfSqrt2, PowerOfTwo
 from hwmodel.fixedpoint._reference import reference_arithmetic, reference_cast, reference_dot
 from hwmodel.fixedpoint._report import Entry, Report, Witness, precision_report, site
@@ -44,17 +60,34 @@ __all__ = [
     "OVERFLOW_ALIASES",
     "ROUNDINGS",
     "ROUNDING_ALIASES",
+    "Add",
     "AdderGraph",
+    "Argmax",
+    "AvgPool",
+    "BatchNorm",
+    "Bound",
     "Clip",
+    "Conv1d",
+    "Conv2d",
+    "Dense",
     "Entry",
     "Fixed",
     "FixedArray",
+    "Flatten",
+    "Graph",
     "KHot",
+    "Layer",
+    "MaxPool",
     "Minifloat",
     "NumberFormat",
+    "PReLU",
     "PowerOfSqrt2",
     "PowerOfTwo",
+    "ReLU",
     "Report",
+    "Requantize",
+    "TensorType",
+    "Threshold",
     "Witness",
     "accumulator_format",
     "adder_graph",
@@ -66,6 +99,10 @@ __all__ = [
     "dequantize",
     "dot",
     "dot_reported",
+    "exact_format",
+    "fitting_format",
+    "fold_batch_norm",
+    "import_onnx",
     "khot",
     "matmul",
     "matmul_reported",
@@ -78,6 +115,7 @@ __all__ = [
     "requantize",
     "requantize_reported",
     "result_format",
+    "sequential",
     "site",
     "smallest_dtype",
 ]
