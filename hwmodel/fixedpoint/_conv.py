@@ -149,7 +149,7 @@ def _convolve(
     for group in range(groups):
         rows = patches[:, :, group * per_group : (group + 1) * per_group]
         own = slice(group * per_output, (group + 1) * per_output)
-        rows = rows.reshape(len(x), -1, terms)
+        rows = rows.reshape(len(x), int(np.prod(size)), terms)
         parts.append(
             matmul(rows, first, w[own].reshape(per_output, terms).T, second, target, each_step, begin[own])
         )

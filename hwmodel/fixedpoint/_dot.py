@@ -7,6 +7,7 @@ shows that no step rounds or leaves the accumulator, the casts at each step chan
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def dot(
     leading = _leading("dot", a.shape[:-1], b.shape[:-1])
     begin = _start(start, target, leading)
     if b.ndim == 1:
-        rows = a.reshape(-1, a.shape[-1])
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
         column = _reshaped(begin, (-1, 1))
         return _product(rows, first, b[:, None], second, target, each_step, column).reshape(leading)
     x, y = np.broadcast_to(a, (*leading, a.shape[-1])), np.broadcast_to(b, (*leading, b.shape[-1]))
@@ -149,8 +150,8 @@ def matmul(
     full = (*leading, x.shape[-2], y.shape[-1])
     begin = _reshaped(_start(start, target, shape), full)
     if y.ndim == 2:  # one matrix for all: its partner's leading axes are further rows
-        rows = x.reshape(-1, x.shape[-1])
-        out = _product(rows, first, y, second, target, each_step, _reshaped(begin, (-1, y.shape[-1])))
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        out = _product(rows, first, y, second, target, each_step, _reshaped(begin, (len(rows), y.shape[-1])))
     else:
         x = np.broadcast_to(x, leading + x.shape[-2:])
         out = _product(x, first, np.broadcast_to(y, leading + y.shape[-2:]), second, target, each_step, begin)

@@ -94,3 +94,9 @@ def test_bad_input_is_refused_by_name(arguments: dict[str, Any], message: str) -
     x, w = given_.pop("x"), given_.pop("w")
     with pytest.raises(FormatError, match=message):
         conv2d(x, X, w, W, ACC, **given_)
+
+
+def test_an_empty_batch_stays_empty() -> None:
+    fmt = Fixed(8, 4)
+    weights = np.ones((3, 1, 2, 2), np.int64)
+    assert conv2d(np.zeros((0, 1, 4, 4), np.int64), fmt, weights, fmt).shape == (0, 3, 3, 3)

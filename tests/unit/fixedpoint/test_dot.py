@@ -196,3 +196,11 @@ def test_shapes_of_matmul(shapes: tuple[tuple[int, ...], ...], accumulator: Fixe
 def test_bad_input_is_refused_by_name(call: Any, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         call()
+
+
+def test_products_of_nothing_are_zero() -> None:
+    fmt = Fixed(8, 4)
+    empty = np.zeros((2, 0), np.int64)
+    assert matmul(empty, fmt, empty.T, fmt).tolist() == [[0, 0], [0, 0]]
+    assert dot(empty, fmt, empty[0], fmt).tolist() == [0, 0]
+    assert matmul(np.zeros((0, 3), np.int64), fmt, np.zeros((3, 2), np.int64), fmt).shape == (0, 2)
