@@ -12,6 +12,8 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+# A word such as `shape` in a docstring may be an attribute of two classes; it is then plain code.
+suppress_warnings = ["ref.python"]
 exclude_patterns = ["howto/examples"]
 
 html_theme = "furo"

@@ -145,11 +145,11 @@ class Graph:
         """Evaluate the graph on raws, every result exact.
 
         Parameters:
-            raw: raws of the input's format, shape (batch, *shape), or one tensor without the batch axis.
+            raw: raws of the input's format, shape (batch, ...), or one tensor without the batch axis.
             return_all: give the results of all layers, and the input, by their names.
 
         Returns:
-            Raws of shape (batch, *shape of the output), without the batch axis where the input had none; with
+            Raws of shape (batch, ...), without the batch axis where the input had none; with
             `return_all` a dict of such arrays.
 
         Raises:
@@ -195,7 +195,7 @@ class Graph:
         """Evaluate the graph on numbers: cast them to the input's format, and give the values of the result.
 
         Parameters:
-            x: floats, shape (batch, *shape), or one tensor without the batch axis.
+            x: floats, shape (batch, ...), or one tensor without the batch axis.
             nonfinite: what becomes of NaN and infinities; see `quantize`.
         """
         result: Raws = self.evaluate(quantize(x, self.input.fmt, nonfinite=nonfinite))

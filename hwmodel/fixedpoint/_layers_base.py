@@ -174,11 +174,11 @@ class Layer:
         """Evaluate the layer on raws.
 
         Parameters:
-            raw: one array for each input, shape (batch, *shape of its type).
+            raw: one array for each input, shape (batch, ...).
             types: the type of each input.
 
         Returns:
-            Raws of shape (batch, *shape of the output type), every one exact.
+            Raws of shape (batch, ...), every one exact.
 
         Raises:
             FormatError: where shapes, formats or raws do not fit.
@@ -281,7 +281,7 @@ def digest(raw: Raws) -> str:
 
 
 def as_batch(raw: Any, kind: TensorType, what: str) -> Raws:
-    """Give raws of shape (batch, *shape) in the container of their format.
+    """Give raws of shape (batch, ...) in the container of their format.
 
     Raises:
         FormatError: naming what is wrong.
@@ -294,7 +294,7 @@ def as_batch(raw: Any, kind: TensorType, what: str) -> Raws:
 
 
 def channelwise(values: Raws, shape: tuple[int, ...]) -> Raws:
-    """Shape one number for each channel so that it broadcasts over (batch, *shape)."""
+    """Shape one number for each channel so that it broadcasts over (batch, ...)."""
     return values.reshape((1, -1) + (1,) * (len(shape) - 1)) if values.ndim else values
 
 

@@ -77,7 +77,7 @@ class Rtl(Component):
         reset: name of the reset pin, or a `Reset`; "auto" finds it by its name; None leaves a
             reset pin as an ordinary input. The reset is over before time 0.
         clock_pin: name of the clock pin; "auto" finds it; None for a module without a clock.
-        include: folders in which `include finds files, beside those of the sources.
+        include: folders in which the directive "include" finds files, beside those of the sources.
         defines: macros, name to value.
 
     Raises:
