@@ -1,4 +1,4 @@
-"""The command `hwmodel`: run a simulation, list them, say what is installed.
+"""The command `hwmodel`: run a simulation, make and verify hardware, say what is there.
 
 Exit codes: 0 all went well; 1 the run failed; 2 usage, an unknown name or a folder that must not be
 replaced (nothing was run or written); 130 interrupted. Nothing heavy is imported before a run starts.
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from hwmodel import __version__
-from hwmodel.errors import HwmodelError
+from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
 
 __all__ = ["main"]
 
@@ -51,13 +51,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _whole(kind: type, tokens: Sequence[Token]) -> int:
+    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
+    return int(tokens[0].value)
+
+
 @_app.command
 def run(
     sim: str,
     /,
     *,
     settings: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
-    seed: int = 0,
+    seed: Annotated[int, Parameter(converter=_whole)] = 0,
     out: Path | None = None,
     runner: str = "loop",
     window: str = "auto",
@@ -96,6 +101,91 @@ def run(
             details.print_exc()
         print(f"hwmodel: {error}", file=sys.stderr)
         return code
+    return 0
+
+
+@_app.command
+def emit(
+    model: str,
+    /,
+    *,
+    out: Path | None = None,
+    style: str = "parallel",
+    fold: int | None = None,
+    pipeline: int | None = None,
+    share: bool = True,
+    tool: str = "auto",
+) -> int:
+    """Make Verilog and HLS C++ from a quantized model, with its size, into a folder.
+
+    Parameters
+    ----------
+    model
+        A graph saved as .npz, or the name of a shipped model.
+    out
+        Folder to write; replaced as a whole. Default: out/MODEL.
+    style
+        parallel: an input a cycle; mac: multipliers that are used again; stream: images pixel by pixel.
+    fold
+        Cycles that each dense layer takes, style mac.
+    pipeline
+        Ranks of registers, style parallel; by default one for each eight levels of logic.
+    share
+        Let constant products share common subexpressions.
+    tool
+        Who counts the size: auto, yosys or estimate.
+    """
+    from hwmodel import _emission
+
+    folder = out if out is not None else Path("out") / Path(model).stem
+    job = _emission.Emission(model, folder, style, fold, pipeline, share, tool)
+    try:
+        report = _emission.emit_command(job)
+    except (UnknownNameError, OutputError) as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return USAGE
+    except HwmodelError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return FAILED
+    for line in [*_emission.table(report), f"wrote {folder}"]:
+        print(line)
+    return 0
+
+
+@_app.command
+def verify(
+    folder: Path,
+    /,
+    *,
+    simulator: str = "auto",
+    vectors: int = 200,
+    inputs: Path | None = None,
+) -> int:
+    """Verify an emitted folder against its model, bit for bit.
+
+    Parameters
+    ----------
+    folder
+        What `hwmodel emit` wrote.
+    simulator
+        verilator, icarus, pyrtl, exhaustive, or auto.
+    vectors
+        How many inputs are tried.
+    inputs
+        A .npz with raw `images` and perhaps `labels`; by default those in the folder, or drawn ones.
+    """
+    from hwmodel import _emission
+
+    try:
+        lines = _emission.verify_command(folder, simulator, vectors, inputs)
+    except UnknownNameError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return USAGE
+    except HwmodelError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return FAILED
+    for line in lines:
+        print(line)
     return 0
 
 

@@ -72,6 +72,51 @@ def load_generators(name: str) -> None:
 load_generators("fixedpoint_files")
 
 
+@generates("rtl/gen/dense_parallel.v")
+def dense_parallel() -> str:
+    """A dense layer with a sharing adder graph and two ranks of registers."""
+    return _design("dense_parallel", "parallel")
+
+
+@generates("rtl/gen/dense_mac.v")
+def dense_mac() -> str:
+    """The same layer on multipliers that take an input a cycle."""
+    return _design("dense_mac", "mac")
+
+
+@generates("rtl/gen/conv_stream.v")
+def conv_stream() -> str:
+    """A line-buffered convolution with padding, then a pool."""
+    return _design("conv_stream", "stream")
+
+
+def _design(name: str, style: str) -> str:
+    """Verilog of a small layer with fixed weights."""
+    import numpy as np
+
+    from hwmodel.fixedpoint import Conv2d, Dense, Fixed, MaxPool, ReLU, TensorType, emit, sequential
+
+    act = Fixed(6, 3, rounding="RND", overflow="SAT")
+    if style == "stream":
+        taps = [[[[1, 2, 1], [0, 0, 0], [-1, -2, -1]]], [[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]]]
+        conv = Conv2d("conv", weights=np.array(taps), weights_fmt=Fixed(4, 3), padding=(1, 1), output=act)
+        graph = sequential(name, TensorType((1, 6, 6), act), conv, ReLU("relu"), MaxPool("pool", kernel=2))
+        return emit(graph, style="stream", pipeline=1).verilog
+    weights = [[3, -5, 7, 1], [0, 6, -2, -8], [-3, 4, 5, 2]]
+    layer = Dense(
+        "fc",
+        weights=np.array(weights),
+        weights_fmt=Fixed(4, 1),
+        bias=np.array([1, -1, 0, 3]),
+        bias_fmt=Fixed(4, 2),
+        output=act,
+    )
+    graph = sequential(name, TensorType((3,), act), layer, ReLU("relu"))
+    if style == "mac":
+        return emit(graph, style="mac").verilog
+    return emit(graph, style="parallel", pipeline=2).verilog
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or with --check compare them; give the exit code."""
     if list(arguments) not in ([], ["--check"]):

@@ -6,6 +6,8 @@ docs/explanation/fixed-point.md. Importing this package loads no numba.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from hwmodel.fixedpoint._arith import OPERATORS, arithmetic, result_format
 from hwmodel.fixedpoint._array import FixedArray
 from hwmodel.fixedpoint._cast import requantize
@@ -46,6 +48,12 @@ from hwmodel.fixedpoint._reference import reference_arithmetic, reference_cast, 
 from hwmodel.fixedpoint._report import Entry, Report, Witness, precision_report, site
 from hwmodel.fixedpoint.adders import AdderGraph, Clip, adder_graph, csd, csd_count, khot
 
+if TYPE_CHECKING:
+    from hwmodel.fixedpoint._verify import Verification as Verification
+    from hwmodel.fixedpoint._verify import verify as verify
+    from hwmodel.fixedpoint.emit_design import Design as Design
+    from hwmodel.fixedpoint.emit_design import emit as emit
+
 __all__ = [
     "BFLOAT16",
     "E2M1",
@@ -70,6 +78,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Dense",
+    "Design",
     "Entry",
     "Fixed",
     "FixedArray",
@@ -88,6 +97,7 @@ __all__ = [
     "Requantize",
     "TensorType",
     "Threshold",
+    "Verification",
     "Witness",
     "accumulator_format",
     "adder_graph",
@@ -99,6 +109,7 @@ __all__ = [
     "dequantize",
     "dot",
     "dot_reported",
+    "emit",
     "exact_format",
     "fitting_format",
     "fold_batch_norm",
@@ -118,4 +129,18 @@ __all__ = [
     "sequential",
     "site",
     "smallest_dtype",
+    "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Emission needs PyRTL, which is an extra and takes its time to import.
+    if name in ("Design", "emit"):
+        from hwmodel.fixedpoint import emit_design
+
+        return getattr(emit_design, name)
+    if name in ("Verification", "verify"):
+        from hwmodel.fixedpoint import _verify
+
+        return getattr(_verify, name)
+    raise AttributeError(f"module 'hwmodel.fixedpoint' has no attribute '{name}'")

@@ -26,6 +26,7 @@ BELONGS = {
     "_version": "units",
     "__main__": "cli",
     "_atomic": "cli",
+    "_emission": "cli",
     "_info": "cli",
     "_run": "cli",
     "_simulations": "cli",
