@@ -6,6 +6,7 @@ replaced (nothing was run or written); 130 interrupted. Nothing heavy is importe
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
 __all__ = ["main"]
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+READER_GONE = 141  # as the shell has it for a broken pipe
 
 _app = App(
     name="hwmodel",
@@ -46,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("hwmodel: interrupted; the output folder is as it was", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # the reader of the output has gone, as `head` does; what is written is whole
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE if stop.code else 0
     return code if isinstance(code, int) else 0

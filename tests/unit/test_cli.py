@@ -293,3 +293,10 @@ def test_a_seed_or_window_of_no_meaning_is_a_usage_error(
     monkeypatch.chdir(tmp_path)
     assert main(["run", "xor_network", *words, "--out", "o"]) == 2
     assert not (tmp_path / "o").exists()
+
+
+def test_a_reader_that_goes_away_is_no_error(sims: Path, tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -u -m hwmodel list | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
