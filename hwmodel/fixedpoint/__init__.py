@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from hwmodel.fixedpoint._verify import verify as verify
     from hwmodel.fixedpoint.emit_design import Design as Design
     from hwmodel.fixedpoint.emit_design import emit as emit
+    from hwmodel.fixedpoint.emit_design import report as report
 
 __all__ = [
     "BFLOAT16",
@@ -123,6 +124,7 @@ __all__ = [
     "reference_arithmetic",
     "reference_cast",
     "reference_dot",
+    "report",
     "requantize",
     "requantize_reported",
     "result_format",
@@ -135,7 +137,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Emission needs PyRTL, which is an extra and takes its time to import.
-    if name in ("Design", "emit"):
+    if name in ("Design", "emit", "report"):
         from hwmodel.fixedpoint import emit_design
 
         return getattr(emit_design, name)

@@ -23,7 +23,17 @@ from hwmodel.fixedpoint._verify import Verification, draw_inputs, verify
 
 Block = Any  # a pyrtl.Block; PyRTL has no types
 
-__all__ = ["STYLES", "Design", "DesignPort", "Graph", "Verification", "draw_inputs", "emit", "verify"]
+__all__ = [
+    "STYLES",
+    "Design",
+    "DesignPort",
+    "Graph",
+    "Verification",
+    "draw_inputs",
+    "emit",
+    "report",
+    "verify",
+]
 
 Style = Literal["parallel", "mac", "stream"]
 STYLES = ("parallel", "mac", "stream")
@@ -291,3 +301,18 @@ def _module_name(name: str) -> str:
 
     check_name(name, "module")
     return f"{name}_module" if name in KEYWORDS else name
+
+
+def report(design: Design, tool: str = "auto", family: str = "xcup") -> dict[str, Any]:
+    """Give the size of a design, and by which tool it was counted; see `Design.report`.
+
+    Raises:
+        ToolError: yosys was asked for and is missing or fails.
+
+    Example:
+        >>> from hwmodel.fixedpoint import Dense, Fixed, TensorType
+        >>> layer = Dense("fc", weights=np.array([[3]]), weights_fmt=Fixed(4, 1), output=Fixed(8, 4))
+        >>> report(emit(layer, input_type=TensorType((1,), Fixed(4, 2))), tool="estimate")["dsp"]
+        0
+    """
+    return design.report(tool, family)
