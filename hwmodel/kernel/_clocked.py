@@ -149,6 +149,7 @@ class _ClockedEngine:
             self._restore(context.snapshot)
 
     def advance(self, t1: int) -> None:
+        """Run deliveries and edges with t < t1, a message before the edge of its femtosecond."""
         rows = self._context.inbox.take(t1).tolist()
         k = 0
         while True:
@@ -162,9 +163,11 @@ class _ClockedEngine:
                 return
 
     def next_event(self) -> int:
+        """Time of the next edge that has to be computed."""
         return NEVER if self._asleep else int(self._clock.edge(self._edge))
 
     def state(self) -> State:
+        """Inputs, outputs and registers by name."""
         values = {
             **{f"in/{p}": v for p, v in self._inputs.items()},
             **{f"out/{p}": v for p, v in self._outputs.items()},
@@ -174,6 +177,7 @@ class _ClockedEngine:
         return {name: np.array(value, np.int64) for name, value in values.items()}
 
     def snapshot(self) -> State:
+        """The state, the number of the next edge, and whether the domain sleeps."""
         own = {"edge": self._edge, "asleep": int(self._asleep), "computed": self.computed}
         return {**self.state(), **{f"own/{k}": np.array(v, np.int64) for k, v in own.items()}}
 

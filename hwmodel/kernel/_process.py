@@ -209,6 +209,7 @@ class _ProcessEngine:
             self._replay(context.snapshot)
 
     def advance(self, t1: int) -> None:
+        """Deliver the messages and run the generators' events with t < t1."""
         rows = self.context.inbox.take(t1)
         if len(rows) and self._keeps:
             self._log.append(rows)
@@ -217,17 +218,20 @@ class _ProcessEngine:
             self._record(t1)
 
     def next_event(self) -> int:
+        """Time of the next SimPy event, or of something sent for later that is still to be recorded."""
         upcoming = self._env.peek()
         if self._notes and self._notes[0][0] < upcoming:
             return self._notes[0][0]  # something sent for later is still to be recorded
         return NEVER if upcoming == float("inf") else int(upcoming)
 
     def state(self) -> State:
+        """Counts of messages, and the time of the next event."""
         counts = {"received": np.array(self.received), "sent": np.array(self.sent)}
         upcoming = self._env.peek()
         return {**counts, "next_event": np.array(NEVER if upcoming == float("inf") else int(upcoming))}
 
     def snapshot(self) -> State:
+        """The messages received so far: the generator is run again on them."""
         if not self._keeps:
             raise CheckpointError(
                 f"process '{self.context.path}' was made with replay=False and cannot be saved; leave it out"
@@ -236,6 +240,7 @@ class _ProcessEngine:
         return {"log": log, "done": np.array(self._done)}
 
     def receive(self, port: str) -> simpy.Event:
+        """Give an event that succeeds with the next message at a port."""
         event = self._env.event()
         if self._arrived[port]:
             event.succeed(self._arrived[port].popleft())
@@ -244,6 +249,7 @@ class _ProcessEngine:
         return event
 
     def note(self, name: str, t: int, value: int) -> None:
+        """Remember a value of a signal until its time has come, if it is watched."""
         number = self._numbers.get(name)
         if number is not None:
             self._order += 1
