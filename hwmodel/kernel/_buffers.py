@@ -60,6 +60,8 @@ class Inbox:
 
     def push(self, rows: Rows) -> None:
         """Add messages, rows in the order of their time."""
+        if len(rows) == 0:
+            return
         at = self._room(len(rows))
         self.rows[at : at + len(rows)] = rows
         self._note(at)

@@ -28,6 +28,15 @@ def test_an_inbox_is_sorted_by_time_link_and_sequence(batches, t1) -> None:
     assert sorted(taken + left) == sorted(every)
 
 
+def test_a_full_inbox_takes_nothing_more_in_peace() -> None:
+    import numpy as np
+
+    inbox = Inbox("x")
+    inbox.push(np.zeros((len(inbox.rows), 5), np.int64))
+    inbox.push(np.zeros((0, 5), np.int64))
+    assert len(inbox) == len(inbox.rows)
+
+
 def _order_of_one_femtosecond(first: str, second: str) -> list[str]:
     seen: list[str] = []
 
