@@ -24,7 +24,7 @@ MAX_LOOKUPS = 5  # inputs of a six-input LUT that the running sum leaves free
 DRAFT_EFFORT = 1
 # What a bit of a digit costs in LUTs once packed into tables, as a guess for the sharing.
 BIT_COSTS = (9, 11, 13)  # in 1/20 LUT
-MANY_DIGITS = 2000  # from here only the middle guess is tried
+MANY_DIGITS = 1000  # from here only the middle guess is tried
 WORTH = 90  # and factoring only if it leaves at most so many percent of the digits
 
 
