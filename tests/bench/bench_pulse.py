@@ -70,8 +70,7 @@ def run_compiled(
     engine.advance(int(until))
     seconds = time.process_time() - begun
     traces = {
-        name: signal.trace(int(until)).t.tolist()
-        for name, signal in zip(outputs, recorder.signals, strict=True)
+        name: trace.t.tolist() for name, trace in zip(outputs, recorder.traces(int(until)), strict=True)
     }
     return traces, seconds, int(net.stats(engine, int(until))["pulses"])
 
