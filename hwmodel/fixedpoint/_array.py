@@ -253,7 +253,7 @@ class FixedArray(NDArrayOperatorsMixin):
         with np.errstate(over="ignore", invalid="ignore"):
             try:
                 converted = exact.astype(wanted)
-                same = all(Fraction(c.item()) == e for c, e in zip(converted.flat, exact.flat, strict=True))
+                same = all(_exactly(c) == e for c, e in zip(converted.flat, exact.flat, strict=True))
             except (OverflowError, TypeError, ValueError):
                 same = False
         if not same:
@@ -271,9 +271,9 @@ class FixedArray(NDArrayOperatorsMixin):
                 f"np.{name}: a FixedArray cannot be changed, so out= is refused; assign the result"
             )
         if method == "reduce" and name in ("add", "maximum", "minimum"):
-            kwargs = {k: v for k, v in kwargs.items() if not (k == "dtype" and v is None)}
-            function = {"add": FixedArray.sum, "maximum": FixedArray.max, "minimum": FixedArray.min}[name]
-            return function(inputs[0], **({"axis": 0} | kwargs))
+            return reduced({"add": "sum", "maximum": "max", "minimum": "min"}[name])(
+                *inputs, **({"axis": 0} if len(inputs) < 2 else {}) | kwargs
+            )
         if method != "__call__" or kwargs:
             more = f".{method}" if method != "__call__" else f"({', '.join(f'{k}=' for k in kwargs)})"
             raise FormatError(f"np.{name}{more} is not defined for FixedArray; np.asarray(x) gives floats")
@@ -382,11 +382,11 @@ class FixedArray(NDArrayOperatorsMixin):
         elif observer is not None:
             x = self._raw if self.ndim > 1 else self._raw[None]
             y = other._raw if other.ndim > 1 else other._raw[:, None]
-            observer.product(x, self._fmt, y, other._fmt, target, each_step)
+            observer.product(x, self._fmt, y, other._fmt, target, each_step, result=raw.shape)
         return self._wrap(raw, target)
 
     def clip(self, least: Any = None, greatest: Any = None) -> FixedArray:
-        """Limit the values, in this format; the limits are numbers on its grid, or arrays."""
+        """Limit the values, in this format; the limits are numbers on its grid, or arrays, which may widen it."""
         return _clip(self, least, greatest)
 
     def reshape(self, *shape: Any) -> FixedArray:
@@ -428,6 +428,28 @@ def _operate(symbol: str, *inputs: Any) -> Any:
         raw, fmt = arithmetic(symbol, *a, *b)
     observer.arithmetic(symbol, a[0], a[1], b[0], b[1], raw, fmt)
     return FixedArray._wrap(raw, fmt)
+
+
+def _exactly(number: Any) -> Any:
+    """A NumPy scalar as a Python number of the same value: long doubles have none, but as a quotient."""
+    if isinstance(number, np.longdouble):
+        return Fraction(*number.as_integer_ratio())
+    return number.item()
+
+
+def reduced(name: str) -> Callable[..., FixedArray]:
+    """Give the function that a reduction of NumPy is on this class; it takes an axis and keepdims."""
+
+    def reduction(x: Any, axis: Axis = None, keepdims: bool = False, **further: Any) -> FixedArray:
+        given = [key for key, value in further.items() if value is not None]
+        if not isinstance(x, FixedArray):
+            raise operands.refusal(name, x)
+        if given:
+            raise FormatError(f"np.{name} of a FixedArray takes axis and keepdims, not {', '.join(given)}=")
+        found: FixedArray = getattr(x, name)(axis, keepdims)
+        return found
+
+    return reduction
 
 
 def _bare(x: Any) -> Any:

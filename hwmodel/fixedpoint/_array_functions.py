@@ -9,7 +9,7 @@ import numpy as np
 
 from hwmodel.errors import FormatError
 from hwmodel.fixedpoint import _array_operands as operands
-from hwmodel.fixedpoint._array import FixedArray
+from hwmodel.fixedpoint._array import FixedArray, reduced
 from hwmodel.fixedpoint._format import Fixed
 
 # fmt: off
@@ -31,6 +31,7 @@ QUESTIONS = [
 JOINS = ["concatenate", "stack", "vstack", "hstack", "dstack", "column_stack"]
 
 # fmt: on
+PADS = ("constant", "edge", "maximum", "minimum", "reflect", "symmetric", "wrap")  # others make new values
 Handler = Callable[..., Any]
 
 
@@ -42,6 +43,10 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     """
     name = getattr(func, "__name__", str(func))
     handler = HANDLERS.get(func)
+    for key in ("dtype", "casting"):  # they would speak of the raws
+        if kwargs.get(key) is not None and handler is not None:
+            raise FormatError(f"np.{name} of a FixedArray takes no {key}=; cast it by x.astype(fmt)")
+        kwargs = {k: v for k, v in kwargs.items() if k != key}
     if handler is None:
         raise FormatError(
             f"np.{name} is not defined for FixedArray; np.asarray(x) gives floats. Defined: {', '.join(sorted(names()))}"
@@ -106,6 +111,8 @@ def _where(condition: Any, *choices: Any) -> Any:
     mask = condition.raw != 0 if isinstance(condition, FixedArray) else np.asarray(condition, bool)
     if not choices:
         return np.nonzero(mask)
+    if not any(isinstance(x, FixedArray) for x in choices):
+        return np.where(mask, *choices)
     raws, fmt = operands.join("where", [_pair(x) for x in choices])
     return FixedArray._wrap(np.where(mask, *raws), fmt)
 
@@ -139,10 +146,17 @@ def _full_like(x: FixedArray, fill_value: Any, shape: Any = None) -> FixedArray:
 def _pad(
     x: FixedArray, pad_width: Any, mode: str = "constant", constant_values: Any = 0, **kwargs: Any
 ) -> FixedArray:
+    if mode not in PADS:
+        raise FormatError(f"np.pad of a FixedArray by mode={mode!r}: take one of {', '.join(PADS)}")
     if mode != "constant":
         return FixedArray._wrap(np.pad(x.raw, pad_width, mode, **kwargs), x.fmt)  # type: ignore[call-overload]
     raw = int(_full_like(x, constant_values, ()).raw)
     return FixedArray._wrap(np.pad(x.raw, pad_width, mode="constant", constant_values=raw), x.fmt)
+
+
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, **newer: Any) -> FixedArray:
+    limits = {"min": a_min, "max": a_max} | newer  # the names that NumPy 2.1 added
+    return _array("clip", x).clip(limits.pop("min"), limits.pop("max"), **limits)
 
 
 def _cumsum(x: FixedArray, axis: int | None = None) -> FixedArray:
@@ -157,14 +171,14 @@ HANDLERS: dict[Any, Handler] = {
     **{getattr(np, name): _split(getattr(np, name)) for name in SPLITS},
     **{getattr(np, name): _question(getattr(np, name)) for name in QUESTIONS},
     **{getattr(np, name): _join(getattr(np, name)) for name in JOINS},
-    np.sum: lambda x, axis=None, **kwargs: _array("sum", x).sum(axis, **kwargs),
-    np.max: lambda x, axis=None, **kwargs: _array("max", x).max(axis, **kwargs),
-    np.min: lambda x, axis=None, **kwargs: _array("min", x).min(axis, **kwargs),
-    np.amax: lambda x, axis=None, **kwargs: _array("amax", x).max(axis, **kwargs),
-    np.amin: lambda x, axis=None, **kwargs: _array("amin", x).min(axis, **kwargs),
+    np.sum: reduced("sum"),
+    np.max: reduced("max"),
+    np.min: reduced("min"),
+    np.amax: reduced("max"),
+    np.amin: reduced("min"),
     np.cumsum: _cumsum,
     np.where: _where,
-    np.clip: lambda x, a_min=None, a_max=None: _array("clip", x).clip(a_min, a_max),
+    np.clip: _clip,
     np.dot: _dot,
     np.outer: lambda a, b: np.multiply(_array("outer", a).ravel()[:, None], _array("outer", b).ravel()),
     np.array_equal: _array_equal,

@@ -15,7 +15,7 @@ from hwmodel.errors import FormatError
 from hwmodel.fixedpoint._arith import arithmetic, result_format
 from hwmodel.fixedpoint._cast import requantize
 from hwmodel.fixedpoint._float import dequantize
-from hwmodel.fixedpoint._format import Fixed
+from hwmodel.fixedpoint._format import MAX_WIDTH, Fixed
 from hwmodel.fixedpoint._raw import Raws, as_integers
 
 FLOAT_BITS = 53  # raws of so many bits are exact in float64
@@ -93,13 +93,13 @@ def shift_count(symbol: str, x: Any) -> tuple[Raws, Fixed | None]:
 
 def exact_pair(value: Any) -> Pair | None:
     """Give a finite dyadic number with all its bits; None for others."""
-    if isinstance(value, int):
+    if isinstance(value, int) and value.bit_length() < MAX_WIDTH:
         return whole(int(value))
     if not isinstance(value, float | Rational) or isinstance(value, float) and not np.isfinite(value):
         return None
     exact = Fraction(value)
     shift = exact.denominator.bit_length() - 1
-    if exact.denominator != 1 << shift:
+    if exact.denominator != 1 << shift or max(shift, exact.numerator.bit_length()) >= MAX_WIDTH:
         return None
     pair = whole(exact.numerator)
     return Pair(pair.raw, Fixed(pair.fmt.width, pair.fmt.width - shift, pair.fmt.signed))
@@ -135,7 +135,15 @@ def _compare_values(symbol: str, a: Pair, b: Any) -> npt.NDArray[np.bool_]:
         return np.asarray(FUNCTIONS[symbol](dequantize(a.raw, a.fmt), other.astype(np.float64)), bool)
     values = np.empty(a.raw.size, object)
     values[:] = [int(raw) * a.fmt.lsb for raw in a.raw.reshape(-1)]
-    return np.asarray(FUNCTIONS[symbol](values.reshape(a.raw.shape), other.astype(object)), bool)
+    if other.dtype.kind == "f":
+        exact = np.empty(other.size, object)  # long doubles compare with Fractions as quotients only
+        exact[:] = [
+            Fraction(*number.as_integer_ratio()) if np.isfinite(number) else float(number)
+            for number in other.reshape(-1)
+        ]
+        other = exact.reshape(other.shape)
+    with np.errstate(invalid="ignore"):  # NaN compares false, as it does in NumPy
+        return np.asarray(FUNCTIONS[symbol](values.reshape(a.raw.shape), other.astype(object)), bool)
 
 
 # --------------------------------------------------------------------------------------------- one format for several

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import FormatError
-from hwmodel.fixedpoint._format import NonFinite
-from hwmodel.fixedpoint._raw import Raws, as_integers
+from hwmodel.fixedpoint._format import NonFinite, nonfinite_mode
+from hwmodel.fixedpoint._raw import Raws, as_integers, as_numbers
 
 Reals = npt.NDArray[np.float64]
 
 TABLE_WIDTH = 16  # formats of so few bits work by a table of all their values
 LEAST = 5e-324  # the least positive float64
+NUMBERS = (int, float, Fraction, Decimal, np.number, np.bool_)
 
 
 def place_of(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
@@ -35,11 +37,8 @@ def as_reals(x: Any, fmt: object) -> Reals:
     Raises:
         FormatError: naming the number.
     """
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise FormatError("x: rows of different lengths; give a rectangular array") from error
-    if array.dtype.kind not in "fiubO":
+    array = as_numbers(x, "x")
+    if array.dtype.kind not in "fiubO" or not all(isinstance(a, NUMBERS) for a in _objects(array)):
         raise FormatError(
             f"x holds {array.dtype} where numbers for {fmt} are wanted; give floats or integers"
         )
@@ -53,6 +52,11 @@ def as_reals(x: Any, fmt: object) -> Reals:
             place = place_of(~np.array(same).reshape(array.shape))
             raise FormatError(f"x{written(place)} = {array[place]} is no float64; round it to one for {fmt}")
     return reals
+
+
+def _objects(array: npt.NDArray[Any]) -> Iterable[Any]:
+    """What an array of objects holds: NumPy would make NaN of None, and numbers of texts."""
+    return array.reshape(-1) if array.dtype == object else ()
 
 
 def _equal(given: Any, real: np.float64) -> bool:
@@ -70,16 +74,15 @@ def without_nonfinite(x: Reals, refused: npt.NDArray[np.bool_], nonfinite: NonFi
     Raises:
         FormatError: naming the number, where `nonfinite` is "error" or unknown.
     """
-    if nonfinite not in ("error", "saturate", "zero"):
-        raise FormatError(f"nonfinite={nonfinite!r} is unknown; take 'error', 'saturate' or 'zero'")
+    mode = nonfinite_mode(nonfinite)
     if not refused.any():
         return x
-    if nonfinite == "error":
+    if mode == "error":
         place = place_of(refused)
         raise FormatError(
             f"x{written(place)} = {x[place]} has no code in {fmt}; remove it, or pass nonfinite='saturate' or 'zero'"
         )
-    return np.where(refused & (np.isnan(x) | (nonfinite == "zero")), 0.0, x)
+    return np.where(refused & (np.isnan(x) | (mode == "zero")), 0.0, x)
 
 
 def as_codes(raw: Any, least: int, count: int, fmt: object) -> Raws:

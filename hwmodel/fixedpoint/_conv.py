@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from hwmodel.errors import FormatError
-from hwmodel.fixedpoint._dot import accumulator_format, matmul
+from hwmodel.fixedpoint._dot import matmul, sum_formats
 from hwmodel.fixedpoint._format import Fixed
 from hwmodel.fixedpoint._raw import Raws, as_format, as_raw
+from hwmodel.fixedpoint._report import witnesses_at
 
 Steps = int | Sequence[int]
 
@@ -38,7 +40,7 @@ def conv1d(
         x_fmt: their format.
         w_raw: raws, shape (outputs, channels / groups, taps).
         w_fmt: their format.
-        accumulator: format of the sum; None takes one in which nothing is lost.
+        accumulator: as in `dot`.
         each_step: cast after each product, in the order channel, tap; or once at the end.
         stride: samples between outputs.
         padding: zeros on either side.
@@ -81,7 +83,7 @@ def conv2d(
         x_fmt: their format.
         w_raw: raws, shape (outputs, channels / groups, rows, columns).
         w_fmt: their format.
-        accumulator: format of the sum; None takes one in which nothing is lost.
+        accumulator: as in `dot`.
         each_step: cast after each product, in the order channel, row, column (zeros of the padding too); or once.
         stride: samples between outputs, one number or (down, across).
         padding: zeros on every side, likewise.
@@ -106,7 +108,7 @@ def conv2d(
 
 
 def _pair(name: str, steps: Steps) -> tuple[int, ...]:
-    pair = tuple(steps) if isinstance(steps, Sequence) else (steps, steps)
+    pair: tuple[Any, ...] = tuple(steps) if isinstance(steps, Sequence | np.ndarray) else (steps, steps)
     if len(pair) != 2:
         raise FormatError(f"{name}={steps!r} has {len(pair)} numbers; give one, or (down, across)")
     return pair
@@ -130,14 +132,9 @@ def _convolve(
     first, second = as_format(x_fmt, "x_fmt"), as_format(w_fmt, "w_fmt")
     x, w = as_raw(x_raw, first, "x_raw"), as_raw(w_raw, second, "w_raw")
     _check(what, x, w, steps, groups)
-    terms = int(np.prod(w.shape[1:]))
-    target = (
-        accumulator_format(first, second, terms)
-        if accumulator is None
-        else as_format(accumulator, "accumulator")
-    )
-    outputs = len(w)
-    begin = np.zeros(outputs, target.dtype) if start is None else as_raw(start, target, "start")
+    terms, outputs = int(np.prod(w.shape[1:])), len(w)
+    given, target = sum_formats(first, second, accumulator, terms, start)
+    begin = as_raw(0 if start is None else start, given, "start")
     if begin.shape not in ((), (outputs,)):
         raise FormatError(
             f"{what}: start has shape {begin.shape}; give one raw for each of {outputs} outputs"
@@ -150,11 +147,17 @@ def _convolve(
         rows = patches[:, :, group * per_group : (group + 1) * per_group]
         own = slice(group * per_output, (group + 1) * per_output)
         rows = rows.reshape(len(x), int(np.prod(size)), terms)
-        parts.append(
-            matmul(rows, first, w[own].reshape(per_output, terms).T, second, target, each_step, begin[own])
-        )
+        columns = w[own].reshape(per_output, terms).T
+        with witnesses_at(partial(_place, size, own.start)):
+            parts.append(matmul(rows, first, columns, second, target, each_step, begin[own]))
     out = np.concatenate(parts, axis=-1)
     return np.ascontiguousarray(np.moveaxis(out, -1, 1)).reshape(len(x), outputs, *size)
+
+
+def _place(size: tuple[int, ...], first: int, index: tuple[int, ...]) -> tuple[int, ...]:
+    """The place in the result of a sum of (batch, place, output of the group)."""
+    batch, place, output = index
+    return (batch, first + output, *(int(i) for i in np.unravel_index(place, size)))
 
 
 def _check(what: str, x: Raws, w: Raws, steps: AllSteps, groups: int) -> None:
@@ -166,7 +169,7 @@ def _check(what: str, x: Raws, w: Raws, steps: AllSteps, groups: int) -> None:
         for number in numbers:
             if not hasattr(number, "__index__") or operator.index(number) < least:
                 raise FormatError(f"{what}: {name}={number!r} is no whole number from {least} on")
-    if groups < 1 or x.shape[1] % groups or len(w) % groups:
+    if not hasattr(groups, "__index__") or groups < 1 or x.shape[1] % groups or len(w) % groups:
         raise FormatError(
             f"{what}: groups={groups} does not divide {x.shape[1]} channels and {len(w)} outputs"
         )

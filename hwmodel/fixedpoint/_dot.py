@@ -51,8 +51,8 @@ def accumulator_format(a: Fixed | str, b: Fixed | str, terms: int) -> Fixed:
         ap_fixed<20,8>
     """
     first, second = as_format(a, "a"), as_format(b, "b")
-    if terms < 1:
-        raise FormatError(f"a sum of {terms} products; give at least 1")
+    if not hasattr(terms, "__index__") or terms < 1:
+        raise FormatError(f"a sum of {terms!r} products; give a whole number of at least 1")
     corners = [x * y for x in (first.min_raw, first.max_raw) for y in (second.min_raw, second.max_raw)]
     low, high = min(0, *corners) * terms, max(corners) * terms
     width = max(max(high, -low - 1).bit_length() + (low < 0), 1)
@@ -75,7 +75,8 @@ def dot(
         a_fmt: their format.
         b_raw: raws, shape (..., terms); the leading axes broadcast.
         b_fmt: their format.
-        accumulator: format of the sum; None takes `accumulator_format`, in which nothing is lost.
+        accumulator: format of the sum; None takes `accumulator_format`, in which nothing is lost. With `start`
+            the sum may then need one bit more.
         each_step: True casts after each `acc += a * b` in index order, as a loop in HLS does; False casts the exact
             sum once, as an adder tree does.
         start: raws of the accumulator to begin with, such as a bias; shape of the result or broadcast to it.
@@ -96,17 +97,16 @@ def dot(
         raise FormatError(
             f"dot: shapes {a.shape} and {b.shape} need the same last axis, the terms of the sum"
         )
-    target = _accumulator(first, second, accumulator, a.shape[-1])
     leading = _leading("dot", a.shape[:-1], b.shape[:-1])
-    begin = _start(start, target, leading)
+    given, target = sum_formats(first, second, accumulator, a.shape[-1], start)
+    begin = _start(start, given, leading)
     if b.ndim == 1:
         rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
         column = _reshaped(begin, (-1, 1))
-        return _product(rows, first, b[:, None], second, target, each_step, column).reshape(leading)
+        return _product(rows, first, b[:, None], second, target, each_step, column, leading)
     x, y = np.broadcast_to(a, (*leading, a.shape[-1])), np.broadcast_to(b, (*leading, b.shape[-1]))
     begin = _reshaped(begin, (*leading, 1, 1))
-    out = _product(x[..., None, :], first, y[..., None], second, target, each_step, begin)
-    return out.reshape(leading)
+    return _product(x[..., None, :], first, y[..., None], second, target, each_step, begin, leading)
 
 
 def matmul(
@@ -144,24 +144,28 @@ def matmul(
             f"matmul: shapes {a.shape} and {b.shape} do not fit; the last axis of a meets the first of b"
         )
     x, y = a if a.ndim > 1 else a[None], b if b.ndim > 1 else b[:, None]
-    target = _accumulator(first, second, accumulator, x.shape[-1])
+    given, target = sum_formats(first, second, accumulator, x.shape[-1], start)
     leading = _leading("matmul", x.shape[:-2], y.shape[:-2])
     shape = leading + (x.shape[-2:-1] if a.ndim > 1 else ()) + (y.shape[-1:] if b.ndim > 1 else ())
     full = (*leading, x.shape[-2], y.shape[-1])
-    begin = _reshaped(_start(start, target, shape), full)
+    begin = _reshaped(_start(start, given, shape), full)
     if y.ndim == 2:  # one matrix for all: its partner's leading axes are further rows
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        out = _product(rows, first, y, second, target, each_step, _reshaped(begin, (len(rows), y.shape[-1])))
-    else:
-        x = np.broadcast_to(x, leading + x.shape[-2:])
-        out = _product(x, first, np.broadcast_to(y, leading + y.shape[-2:]), second, target, each_step, begin)
-    return out.reshape(shape)
+        begin = _reshaped(begin, (len(rows), y.shape[-1]))
+        return _product(rows, first, y, second, target, each_step, begin, shape)
+    x, y = np.broadcast_to(x, leading + x.shape[-2:]), np.broadcast_to(y, leading + y.shape[-2:])
+    return _product(x, first, y, second, target, each_step, begin, shape)
 
 
-def _accumulator(a: Fixed, b: Fixed, accumulator: Fixed | str | None, terms: int) -> Fixed:
-    if accumulator is None:
-        return accumulator_format(a, b, max(terms, 1))
-    return as_format(accumulator, "accumulator")
+def sum_formats(
+    a: Fixed, b: Fixed, accumulator: Fixed | str | None, terms: int, start: Any
+) -> tuple[Fixed, Fixed]:
+    """Give the format of the start of a sum, and that of the sum, by what the caller said of the accumulator."""
+    if accumulator is not None:
+        target = as_format(accumulator, "accumulator")
+        return target, target
+    exact = accumulator_format(a, b, max(terms, 1))
+    return exact, exact if start is None else Fixed(exact.width + 1, exact.int_bits + 1, exact.signed)
 
 
 def _leading(what: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -199,11 +203,24 @@ def _sums(a: Range, b: Range, terms: int) -> Range:
 
 
 def _product(
+    a: Raws,
+    a_fmt: Fixed,
+    b: Raws,
+    b_fmt: Fixed,
+    accumulator: Fixed,
+    each_step: bool,
+    start: Raws | None,
+    shape: tuple[int, ...],
+) -> Raws:
+    """(..., rows, terms) by (..., terms, columns) with the casts asked for, in the shape of the result."""
+    if (observer := active()) is not None:
+        observer.product(a, a_fmt, b, b_fmt, accumulator, each_step, start, shape)
+    return _cast_sums(a, a_fmt, b, b_fmt, accumulator, each_step, start).reshape(shape)
+
+
+def _cast_sums(
     a: Raws, a_fmt: Fixed, b: Raws, b_fmt: Fixed, accumulator: Fixed, each_step: bool, start: Raws | None
 ) -> Raws:
-    """(..., rows, terms) by (..., terms, columns) with the casts asked for."""
-    if (observer := active()) is not None:
-        observer.product(a, a_fmt, b, b_fmt, accumulator, each_step, start)
     product_frac = a_fmt.frac_bits + b_fmt.frac_bits
     frac = max(product_frac, accumulator.frac_bits)
     product_shift, sum_shift = frac - product_frac, frac - accumulator.frac_bits

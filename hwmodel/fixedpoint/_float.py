@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,14 @@ from hwmodel.errors import FormatError
 from hwmodel.fixedpoint import _memory
 from hwmodel.fixedpoint._cast import COMPILED_SIZE, JIT, cast_array, cast_of, cast_route, overflow
 from hwmodel.fixedpoint._codes import as_reals
-from hwmodel.fixedpoint._format import Fixed, NonFinite, NumberFormat, holds, mode_name, smallest_dtype
+from hwmodel.fixedpoint._format import (
+    Fixed,
+    NonFinite,
+    NumberFormat,
+    holds,
+    nonfinite_mode,
+    smallest_dtype,
+)
 from hwmodel.fixedpoint._raw import Raws, as_format, as_integers, as_numbers, as_raw, bounds
 from hwmodel.fixedpoint._report import active
 
@@ -50,6 +57,11 @@ def round_up_above(rounding: str, dtype: Any) -> Floats:
     """Give the two bounds of a rounding in float32 or float64."""
     below_half = np.nextafter(np.asarray(0.5, dtype), np.asarray(0, dtype))
     return np.array([below_half if bound == TIE_UP else bound for bound in ROUND_UP_ABOVE[rounding]], dtype)
+
+
+def is_other_format(fmt: Any) -> TypeGuard[NumberFormat]:
+    """Tell whether a format is one of those that are not `Fixed`; its class is none."""
+    return not isinstance(fmt, Fixed | str | type) and isinstance(fmt, NumberFormat)
 
 
 def quantize(
@@ -86,17 +98,21 @@ def quantize(
         >>> quantize([0.3, -1.5, 9.0], Fixed(8, 3), dtype="smallest")
         array([  9, -48,  32], dtype=int8)
     """
-    mode = mode_name("nonfinite", nonfinite, tuple(n.upper() for n in get_args(NonFinite)), {}).lower()
-    array = _numbers(x)
-    if not isinstance(fmt, Fixed | str) and isinstance(fmt, NumberFormat):
-        codes = fmt.encode(as_reals(array, fmt), nonfinite)
+    mode = nonfinite_mode(nonfinite)
+    array = numbers_of(x)
+    if is_other_format(fmt):
+        if dtype is not None or out is not None:
+            raise FormatError(f"dtype and out go with Fixed only; write quantize(x, {fmt}).astype(dtype)")
+        codes = fmt.encode(as_reals(array, fmt), mode)
         if (observer := active()) is not None:
             observer.quantized(array, fmt, codes)
         return codes
     target = as_format(fmt)
     result = _container(array.shape, target, dtype, out)
+    if out is not None and np.may_share_memory(array, out):
+        array = array.copy()  # else numbers would be overwritten before they are read
     if array.dtype.kind != "f":
-        result[...] = _exact(array, target)
+        result[...] = _exact(array, target, mode)
     else:
         _from_floats(array, result, target, mode)
     if (observer := active()) is not None:
@@ -109,18 +125,23 @@ def _from_floats(array: Floats, result: Raws, target: Fixed, mode: str) -> None:
     direct = result.flags.c_contiguous
     raws = result.reshape(-1) if direct else np.empty(flat.size, result.dtype)
     if not _fill(flat, raws, target):
-        _refuse_or_replace(array, flat, raws, target, mode)
+        special = ~np.isfinite(flat)
+        _refuse(array, special, target, mode)
+        _fill(np.where(special, flat.dtype.type(0), flat), raws, target)
+        _put_ends(flat, raws, target, mode)
     if not direct:
         result[...] = raws.reshape(result.shape)
 
 
-def _numbers(x: Any) -> npt.NDArray[Any]:
-    """Floats as float32 or float64, integers as int64 or object, other exact numbers as object."""
+def numbers_of(x: Any) -> npt.NDArray[Any]:
+    """Give floats as float32 or float64, integers as int64 or object, other exact numbers as object.
+
+    Raises:
+        FormatError: for what is no array of numbers.
+    """
     array = as_numbers(x, "x")
-    if array.dtype in (np.float32, np.float64):
-        return array
-    if array.dtype == np.float16:
-        return array.astype(np.float32)
+    if array.dtype.kind == "f" and array.dtype.itemsize <= 8:  # whatever the order of their bytes
+        return array.astype(np.float64 if array.dtype.itemsize == 8 else np.float32, copy=False)
     if array.dtype.kind == "b":
         return array.astype(np.int64)
     if array.dtype.kind in "iu":
@@ -132,13 +153,15 @@ def _numbers(x: Any) -> npt.NDArray[Any]:
 
 def _container(shape: tuple[int, ...], fmt: Fixed, dtype: Any, out: Raws | None) -> Raws:
     if out is not None:
+        if not isinstance(out, np.ndarray) or not out.flags.writeable:
+            raise FormatError("out is no array that can be written; give one, such as np.empty(x.shape, int)")
         if out.shape != shape:
             raise FormatError(f"out has shape {out.shape}, the numbers have {shape}; give it the same shape")
         kind = out.dtype
     elif dtype is None:
         kind = fmt.dtype
     else:
-        kind = smallest_dtype(fmt) if isinstance(dtype, str) and dtype == "smallest" else np.dtype(dtype)
+        kind = smallest_dtype(fmt) if isinstance(dtype, str) and dtype == "smallest" else _dtype(dtype)
     if not holds(kind, fmt):
         raise FormatError(
             f"{kind} does not hold {fmt} ({fmt.min_raw}..{fmt.max_raw}); take {smallest_dtype(fmt)}"
@@ -146,9 +169,17 @@ def _container(shape: tuple[int, ...], fmt: Fixed, dtype: Any, out: Raws | None)
     return _memory.empty(shape, kind) if out is None else out
 
 
+def _dtype(given: Any) -> np.dtype[Any]:
+    try:
+        kind: np.dtype[Any] = np.dtype(given)
+    except TypeError:
+        raise FormatError(f"dtype={given!r} is no container; take 'smallest' or an integer dtype") from None
+    return kind
+
+
 def _fill(x: Floats, out: Raws, fmt: Fixed) -> bool:
     """Write the raws of floats; False where some are not finite, and then `out` holds rubbish."""
-    if JIT and x.size >= COMPILED_SIZE:
+    if JIT and x.size >= COMPILED_SIZE and out.dtype.isnative and out.dtype != object:
         loop = _compiled(x.dtype, fmt)
         if loop is not None:
             return _run_compiled(loop, x, out, fmt)
@@ -160,15 +191,18 @@ def _fill(x: Floats, out: Raws, fmt: Fixed) -> bool:
     return True
 
 
-def _refuse_or_replace(array: Floats, x: Floats, out: Raws, fmt: Fixed, mode: str) -> None:
-    bad = ~np.isfinite(x)
+def _refuse(array: npt.NDArray[Any], special: npt.NDArray[np.bool_], fmt: Fixed, mode: str) -> None:
+    """Refuse NaN and infinities, whose places are given, where the mode says so."""
     if mode == "error":
-        place = np.unravel_index(int(np.flatnonzero(bad)[0]), array.shape)
+        place = np.unravel_index(int(np.flatnonzero(special)[0]), array.shape)
         index = "".join(f"[{i}]" for i in place)
         raise FormatError(
             f"x{index} = {array[place]} has no value in {fmt}; remove it, or pass nonfinite='saturate' or 'zero'"
         )
-    _fill(np.where(bad, x.dtype.type(0), x), out, fmt)
+
+
+def _put_ends(x: npt.NDArray[Any], out: Raws, fmt: Fixed, mode: str) -> None:
+    """Put the ends of the range where infinities were."""
     if mode == "saturate":
         out[x == np.inf] = fmt.max_raw
         out[x == -np.inf] = cast_of(0, fmt).low
@@ -177,11 +211,25 @@ def _refuse_or_replace(array: Floats, x: Floats, out: Raws, fmt: Fixed, mode: st
 # --------------------------------------------------------------------------------------------- exact numbers
 
 
-def _exact(array: npt.NDArray[Any], fmt: Fixed) -> Raws:
+def _exact(array: npt.NDArray[Any], fmt: Fixed, mode: str) -> Raws:
     if array.dtype == np.int64:
         low, high = bounds(array)
         return cast_array(array, max(high, -low - 1).bit_length(), cast_of(0, fmt))
-    return exact_route(array.reshape(-1), fmt).reshape(array.shape)
+    flat = array.reshape(-1)
+    special = np.fromiter((is_special(number) for number in flat), bool, flat.size)
+    if not special.any():
+        return exact_route(flat, fmt).reshape(array.shape)
+    _refuse(array, special, fmt, mode)
+    raws = exact_route(np.where(special, 0, flat), fmt)
+    _put_ends(flat, raws, fmt, mode)
+    return raws.reshape(array.shape)
+
+
+def is_special(number: Any) -> bool:
+    """Tell whether a number of an object array is NaN or an infinity."""
+    if isinstance(number, Decimal):
+        return not number.is_finite()
+    return isinstance(number, float | np.floating) and not np.isfinite(number)
 
 
 def exact_route(numbers: Iterable[Any], fmt: Fixed) -> Raws:
@@ -189,7 +237,7 @@ def exact_route(numbers: Iterable[Any], fmt: Fixed) -> Raws:
     shift = fmt.frac_bits + 2
     words = []
     for number in numbers:
-        top, bottom = _ratio(number)
+        top, bottom = ratio(number)
         whole, rest = divmod(top << max(shift, 0), bottom << max(-shift, 0))
         words.append(whole << 1 | int(rest != 0))
     array = np.empty(len(words), object)
@@ -197,15 +245,17 @@ def exact_route(numbers: Iterable[Any], fmt: Fixed) -> Raws:
     return cast_route(array, cast_of(shift + 1, fmt)).astype(fmt.dtype)
 
 
-def _ratio(number: Any) -> tuple[int, int]:
-    if isinstance(number, int | float | Fraction | Decimal | np.generic):
-        try:
-            top, bottom = number.as_integer_ratio()  # type: ignore[union-attr]
-            return int(top), int(bottom)
-        except (OverflowError, ValueError):
-            raise FormatError(f"x holds {number}, which is not finite; remove it first") from None
-        except (AttributeError, TypeError):
-            pass
+def ratio(number: Any) -> tuple[int, int]:
+    """Give a finite number as a quotient.
+
+    Raises:
+        FormatError: for what is no number.
+    """
+    if isinstance(number, np.bool_ | np.integer):
+        return int(number), 1
+    if isinstance(number, int | float | Fraction | Decimal | np.floating):
+        top, bottom = number.as_integer_ratio()
+        return int(top), int(bottom)
     raise FormatError(f"x holds {number!r} where numbers are wanted; give floats, integers or Fractions")
 
 
@@ -298,7 +348,7 @@ def dequantize(raw: Any, fmt: Fixed | str | NumberFormat, *, exact: bool = True)
         >>> dequantize([9, -48], Fixed(8, 3))
         array([ 0.28125, -1.5    ])
     """
-    if not isinstance(fmt, Fixed | str) and isinstance(fmt, NumberFormat):
+    if is_other_format(fmt):
         return fmt.decode(as_integers(raw, "raw"))
     source = as_format(fmt)
     array = as_raw(raw, source)

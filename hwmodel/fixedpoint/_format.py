@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,12 @@ def mode_name(kind: str, given: object, known: tuple[str, ...], aliases: dict[st
     shown = (near[0] if near[0] in known else near[0].lower()) if near else ""
     hint = f"; did you mean '{shown}'?" if near else ";"
     raise FormatError(f"unknown {kind} '{given}'{hint} Known: {', '.join(known)}")
+
+
+def nonfinite_mode(given: object) -> NonFinite:
+    """Give the canonical name of what happens to NaN and infinities, or refuse it."""
+    known = tuple(name.upper() for name in get_args(NonFinite))
+    return cast(NonFinite, mode_name("nonfinite", given, known, {}).lower())
 
 
 def _whole(what: str, given: Any) -> int:
@@ -254,10 +260,9 @@ class Fixed:
 
 
 def _number(text: str, part: str) -> int:
-    try:
-        return int(part)
-    except ValueError:
-        raise FormatError(f"{text!r}: {part!r} is no whole number of bits") from None
+    if re.fullmatch(r"[+-]?[0-9]+", part) is None:  # int() would take 1_0 as well
+        raise FormatError(f"{text!r}: {part!r} is no whole number of bits")
+    return int(part)
 
 
 def smallest_dtype(fmt: Fixed) -> np.dtype[Any]:

@@ -121,7 +121,7 @@ class Minifloat:
             )
         if not self.has_subnormals and not self.exponent_bits:
             raise FormatError(f"{self}: without exponent all numbers are subnormal; set has_subnormals=True")
-        if self.width > 63 or self._top < 1:
+        if self.width > 63 or self._top < (1 if self.has_subnormals else 1 << self.mantissa_bits):
             raise FormatError(
                 f"{self} has {self.width} bits; take at most 63, and so many that a number is left"
             )

@@ -6,7 +6,8 @@ ints do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy.typing as npt
 
 from hwmodel.fixedpoint._arith import SHIFTS, operator_name
 from hwmodel.fixedpoint._cast import INT64_BITS, cast_array, cast_of, requantize, shift_and_round
-from hwmodel.fixedpoint._dot import dot, matmul
-from hwmodel.fixedpoint._float import quantize
+from hwmodel.fixedpoint._dot import dot, matmul, sum_formats
+from hwmodel.fixedpoint._float import is_special, numbers_of, quantize, ratio
 from hwmodel.fixedpoint._format import Fixed, NonFinite, NumberFormat
 from hwmodel.fixedpoint._raw import Raws, as_format, as_integers, bounds
 from hwmodel.fixedpoint._report import (
@@ -31,6 +32,9 @@ from hwmodel.fixedpoint._report import (
 )
 
 Mask = npt.NDArray[np.bool_]
+Index = tuple[int, ...]
+
+FLOAT_BITS = 53  # words of so many bits are exact in float64
 
 
 class Observer:
@@ -40,10 +44,16 @@ class Observer:
 
     Parameters:
         reports: the open reports, the outermost first.
+        place: what makes the place of a witness of sums from its place there; None keeps it.
     """
 
-    def __init__(self, reports: tuple[Report, ...]) -> None:
+    def __init__(self, reports: tuple[Report, ...], place: Callable[[Index], Index] | None = None) -> None:
         self.reports = reports
+        self._place = place
+
+    def at(self, place: Callable[[Index], Index]) -> Observer:
+        """Give one whose witnesses have the places that a function makes of theirs."""
+        return Observer(self.reports, place)
 
     @unobserved()
     def quantized(
@@ -55,7 +65,7 @@ class Observer:
         name: str | None = None,
     ) -> None:
         """Count a cast of numbers (floats, integers or Fractions) to raws of a format."""
-        values = np.asarray(x)
+        values = numbers_of(x)
         if isinstance(fmt, Fixed):
             masks = _fixed_masks(values, fmt)
         else:
@@ -83,6 +93,11 @@ class Observer:
         lsb = Fraction(2) ** -frac_bits
         entry = Entry(name or call_site(), operation, str(dst), seen=number.size)
         _fill(entry, masks, lambda place: (int(number[place]) * lsb, int(after[place]) * dst.lsb), step)
+        if self._place is not None:
+            places = self._place
+            entry.witnesses = {
+                event: replace(found, index=places(found.index)) for event, found in entry.witnesses.items()
+            }
         if number.size:
             low, high = bounds(number)
             entry.least, entry.greatest = low * lsb, high * lsb
@@ -109,7 +124,8 @@ class Observer:
             if symbol == "/" and b_fmt is not None:
                 masks = _quotient_masks(left, a_fmt, right, b_fmt, raw, fmt)
             else:
-                masks = _shift_masks(left, right if symbol == "<<" else -right, raw)
+                count = np.clip(right if symbol == "<<" else -right, -fmt.width, fmt.width)
+                masks = _shift_masks(left, count, raw)  # a shift by more than the width does no more
 
             def pair(place: tuple[int, ...]) -> tuple[Number, Number]:
                 before = int(left[place]) * a_fmt.lsb
@@ -137,15 +153,16 @@ class Observer:
         accumulator: Fixed,
         each_step: bool,
         start: Raws | None = None,
+        result: Index | None = None,
         operation: str = "dot",
         name: str | None = None,
     ) -> None:
-        """Count the casts of sums of products, (..., rows, terms) by (..., terms, columns)."""
+        """Count the casts of sums of products, (..., rows, terms) by (..., terms, columns), of a result's shape."""
         pairs = ((a[..., :, k, None], b[..., None, k, :]) for k in range(a.shape[-1]))
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         total = np.zeros(shape, np.int64) if start is None else np.broadcast_to(start, shape)
         where = name or call_site()
-        self.sums(pairs, a.shape[-1], a_fmt, b_fmt, total, accumulator, each_step, operation, where)
+        self.sums(pairs, a.shape[-1], a_fmt, b_fmt, total, accumulator, each_step, operation, where, result)
 
     @unobserved()
     def sums(
@@ -159,8 +176,10 @@ class Observer:
         each_step: bool,
         operation: str,
         name: str,
+        result: Index | None = None,
     ) -> None:
-        """Count the casts of sums whose terms are products of pairs, begun at `total`."""
+        """Count the casts of sums whose terms are products of pairs, begun at `total`, of a result's shape."""
+        shape = total.shape if result is None else result
         frac = max(a_fmt.frac_bits + b_fmt.frac_bits, accumulator.frac_bits)
         up, sum_up = frac - a_fmt.frac_bits - b_fmt.frac_bits, frac - accumulator.frac_bits
         bits = max(a_fmt.magnitude_bits + b_fmt.magnitude_bits + up, accumulator.magnitude_bits + sum_up)
@@ -171,10 +190,10 @@ class Observer:
         for step, (a, b) in enumerate(pairs):
             number = np.asarray(number + ((a.astype(kind) * b.astype(kind)) << up), kind)
             if each_step:
-                self.cast(number, frac, accumulator, operation, name, step)
+                self.cast(number.reshape(shape), frac, accumulator, operation, name, step)
                 number = np.asarray(_cast(number, frac, accumulator).astype(kind) << sum_up, kind)
         if not each_step:
-            self.cast(number, frac, accumulator, operation, name)
+            self.cast(number.reshape(shape), frac, accumulator, operation, name)
 
     def _add(self, entry: Entry) -> None:
         for collected in self.reports:
@@ -230,10 +249,10 @@ def _with_sticky_bit(values: Any, fmt: Fixed) -> Raws:
     """Numbers as integers with three bits below the last one of a format; the third tells of all further ones."""
     words = np.empty(values.size, object)
     for i, value in enumerate(values.reshape(-1)):
-        if isinstance(value, float | np.floating) and not np.isfinite(value):
-            words[i] = 1 if np.isnan(value) else (1 if value > 0 else -1) << (fmt.width + 8)
+        if is_special(value):
+            words[i] = 1 if value != value else (1 if value > 0 else -1) << (fmt.width + 8)
             continue
-        scaled = Fraction(value) * Fraction(2) ** (fmt.frac_bits + 2)
+        scaled = Fraction(*ratio(value)) * Fraction(2) ** (fmt.frac_bits + 2)
         whole = scaled.__floor__()
         words[i] = whole << 1 | (scaled != whole)
     return words.reshape(values.shape)
@@ -241,8 +260,8 @@ def _with_sticky_bit(values: Any, fmt: Fixed) -> Raws:
 
 def _other_masks(values: Any, fmt: NumberFormat, raw: Raws) -> dict[str, Mask]:
     """Compare with the value of the code; what lies beyond the ends is saturated."""
-    before, after = values.astype(np.float64), fmt.decode(as_integers(raw, "raw"))
-    changed = (before != after) & ~(np.isnan(before) & np.isnan(after))
+    before, after = values.astype(np.float64), _decoded(as_integers(raw, "raw"), fmt)
+    changed = np.asarray(before != after, bool) & ~(np.isnan(before) & np.asarray(after != after, bool))
     outside = np.isinf(before)
     ends = getattr(fmt, "min", None), getattr(fmt, "max", None)
     if None not in ends:
@@ -252,6 +271,16 @@ def _other_masks(values: Any, fmt: NumberFormat, raw: Raws) -> dict[str, Mask]:
         "saturated": np.asarray(changed & outside, bool),
         "wrapped": np.zeros(before.shape, bool),
     }
+
+
+def _decoded(raw: Raws, fmt: NumberFormat) -> npt.NDArray[Any]:
+    """Values of codes; Fractions of fixed-point words that float64 may not hold."""
+    fixed = getattr(fmt, "fixed", None)
+    if fixed is None or fixed.width <= FLOAT_BITS:
+        return fmt.decode(raw)
+    values = np.empty(raw.size, object)
+    values[:] = [int(word) * fixed.lsb for word in raw.reshape(-1)]
+    return values.reshape(raw.shape)
 
 
 def _quotient_masks(a: Raws, a_fmt: Fixed, b: Raws, b_fmt: Fixed, raw: Raws, fmt: Fixed) -> dict[str, Mask]:
@@ -293,21 +322,31 @@ def _fill(entry: Entry, masks: dict[str, Mask], pair: Any, step: int | None = No
 
 
 def _number(value: Any) -> Number:
-    return float(value) if isinstance(value, float | np.floating) else Fraction(value)
+    if is_special(value) or isinstance(value, float | np.float32 | np.float64):
+        return float(value)
+    return Fraction(*ratio(value))
 
 
 def _value(raw: Any, fmt: Fixed | NumberFormat) -> Number:
-    return int(raw) * fmt.lsb if isinstance(fmt, Fixed) else float(fmt.decode(np.asarray(raw)))
+    if isinstance(fmt, Fixed):
+        return int(raw) * fmt.lsb
+    value = _decoded(as_integers(raw, "raw"), fmt)[()]
+    return value if isinstance(value, Fraction) else float(value)
 
 
 def _ends(values: Any) -> tuple[Number, Number]:
     if values.dtype.kind == "f":
         known = values[~np.isnan(values)]
         return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    return _number(values.min()), _number(values.max())
+    every = [_number(value) for value in values.reshape(-1) if value == value]
+    return (min(every), max(every)) if every else (0.0, 0.0)
 
 
 # --------------------------------------------------------------------------------------------- by explicit use
+
+
+def _exact_format(a: Fixed | str, b: Fixed | str, terms: int, start: Any) -> Fixed:
+    return sum_formats(as_format(a), as_format(b), None, terms, start)[1]
 
 
 def _observer(report: Report | None) -> Observer | None:
@@ -396,12 +435,14 @@ def dot_reported(
     with unobserved():
         out = dot(a_raw, a_fmt, b_raw, b_fmt, accumulator, each_step, start)
     observer = _observer(report)
-    if observer is not None and accumulator is not None:
+    if observer is not None and accumulator is None:
+        observer.exact("dot", _exact_format(a_fmt, b_fmt, np.shape(a_raw)[-1], start), out.size, name)
+    elif observer is not None:
         a, b = np.broadcast_arrays(as_integers(a_raw, "a_raw"), as_integers(b_raw, "b_raw"))
         pairs = ((a[..., k], b[..., k]) for k in range(a.shape[-1]))
         total = np.broadcast_to(as_integers(0 if start is None else start, "start"), a.shape[:-1])
         formats = as_format(a_fmt), as_format(b_fmt)
-        target = as_format(accumulator)
+        target = as_format(accumulator, "accumulator")
         where = name or call_site()
         observer.sums(pairs, a.shape[-1], *formats, total, target, each_step, "dot", where)
     return out
@@ -419,20 +460,21 @@ def matmul_reported(
     name: str | None = None,
     report: Report | None = None,
 ) -> Raws:
-    """Do `matmul` and count the casts of its sums; see `quantize_reported`.
-
-    The places of witnesses are those of a product of two matrices: a vector counts as one row or one column.
-    """
+    """Do `matmul` and count the casts of its sums; see `quantize_reported`."""
     with unobserved():
         out = matmul(a_raw, a_fmt, b_raw, b_fmt, accumulator, each_step, start)
     observer = _observer(report)
-    if observer is not None and accumulator is not None:
+    if observer is not None and accumulator is None:
+        observer.exact("matmul", _exact_format(a_fmt, b_fmt, np.shape(a_raw)[-1], start), out.size, name)
+    elif observer is not None:
         a, b = as_integers(a_raw, "a_raw"), as_integers(b_raw, "b_raw")
         x, y = a if a.ndim > 1 else a[None], b if b.ndim > 1 else b[:, None]
         begin = None
         if start is not None:
             shape = (*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
             begin = np.broadcast_to(as_integers(start, "start"), out.shape).reshape(shape)
-        formats = as_format(a_fmt), as_format(b_fmt), as_format(accumulator)
-        observer.product(x, formats[0], y, formats[1], formats[2], each_step, begin, "matmul", name)
+        formats = as_format(a_fmt), as_format(b_fmt), as_format(accumulator, "accumulator")
+        observer.product(
+            x, formats[0], y, formats[1], formats[2], each_step, begin, out.shape, "matmul", name
+        )
     return out

@@ -13,6 +13,8 @@ from hwmodel.fixedpoint._format import Fixed
 
 Raws = npt.NDArray[Any]  # int64, or object with Python ints
 
+FLOAT_EXACT = 2.0**53  # from here on a float64 may be a rounded integer
+
 
 def as_format(fmt: Any, what: str = "fmt") -> Fixed:
     """Take a `Fixed`, or the text of one.
@@ -39,8 +41,8 @@ def as_numbers(given: Any, what: str) -> npt.NDArray[Any]:
         raise FormatError(f"{what}: rows of different lengths; give a rectangular array") from error
     if isinstance(given, np.ndarray | np.generic) or array.dtype.kind != "f":
         return array
-    # NumPy makes floats of a list with integers both below 0 and above 2**63.
-    if array.size and np.abs(array).max(initial=0, where=np.isfinite(array)) >= 2.0**63:
+    # NumPy makes floats of a list that holds integers beside floats, or both below 0 and above 2**63.
+    if array.size and np.abs(array).max(initial=0, where=np.isfinite(array)) >= FLOAT_EXACT:
         whole = np.asarray(given, object)
         if any(isinstance(item, int | np.integer) for item in whole.reshape(-1)):
             return whole

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Number = Fraction | float
 
+LONGEST = 12_000  # bits that Python writes as decimal digits without being asked to
 EVENTS = ("rounded", "saturated", "wrapped")
 # Operators reach an array through NumPy, and counting is decorated by contextlib: nobody there asked for anything.
 NOT_THE_USER = (
@@ -65,6 +66,9 @@ def _plain(value: Number) -> str:
     """A number as a decimal where that is short and exact, else as a quotient."""
     if isinstance(value, float):
         return repr(value)
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > LONGEST:
+        power = value.numerator.bit_length() - value.denominator.bit_length()
+        return f"about {'-' if value < 0 else ''}2**{power}"
     short = abs(value.numerator) < 2**53 and value.denominator < 2**53
     return repr(float(value)) if short and Fraction(float(value)) == value else str(value)
 
@@ -305,6 +309,17 @@ def precision_report(into: Report | None = None) -> Iterator[Report]:
 def unobserved() -> Iterator[None]:
     """Keep inner operations from counting what an outer one counts itself."""
     token = _ACTIVE.set(None)
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
+
+
+@contextlib.contextmanager
+def witnesses_at(place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Iterator[None]:
+    """Give the witnesses of inner operations the places that a function makes of theirs."""
+    outer = _ACTIVE.get()
+    token = _ACTIVE.set(None if outer is None else outer.at(place))
     try:
         yield
     finally:

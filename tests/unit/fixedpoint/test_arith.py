@@ -182,3 +182,12 @@ def test_single_extremes_follow_the_reference(op: str, width: int) -> None:
                 raw, _ = arithmetic(op, a, fmt, b, fmt)
                 assert raw.shape == ()
                 assert int(raw) == reference_arithmetic(op, a, fmt, b, fmt, out)
+
+
+@pytest.mark.parametrize("width", [8, 31, 32, 63, 64, 90])
+def test_negative_numbers_are_less_than_unsigned_ones_of_any_width(width: int) -> None:
+    """The headers compare like C from 32 bits on; see DEVIATIONS."""
+    unsigned = Fixed(width, width, signed=False)
+    for op, wanted in {"<": 1, "<=": 1, ">": 0, ">=": 0, "==": 0, "!=": 1}.items():
+        assert int(arithmetic(op, -1, A, unsigned.max_raw, unsigned)[0]) == wanted
+        assert int(arithmetic(op, unsigned.max_raw, unsigned, -1, A)[0]) == (op in (">", ">=", "!="))

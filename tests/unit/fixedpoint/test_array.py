@@ -410,3 +410,54 @@ def test_from_float_is_quantize(x):
     np.testing.assert_array_equal(FixedArray.from_float(values, fmt).raw, quantize(values, fmt))
     assert FixedArray.from_float(x, "ap_fixed<6,3>").raw[0].tolist() == [2, -12, 0]
     assert FixedArray(x, S8).raw.tolist() == x.raw.tolist()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.concatenate([x, x], dtype=np.int8, casting="unsafe"),
+        lambda x: np.zeros_like(x, dtype=float),
+        lambda x: np.sum(x, dtype=float),
+        lambda x: np.sum(x, initial=5),
+        lambda x: np.max(x, where=[True, False]),
+        lambda x: np.add.reduce(x, initial=5),
+        lambda x: np.pad(x, 1, "linear_ramp", end_values=1),
+        lambda x: np.pad(x, 1, "mean"),
+    ],
+)
+def test_what_would_speak_of_raws_is_refused(call):
+    with pytest.raises(FormatError, match="FixedArray"):
+        call(FixedArray([100, -3], Fixed(16, 8)))
+
+
+def test_where_chooses_numbers_by_an_array():
+    assert np.where(FixedArray([0, 5], Fixed(8, 3)), 1, 2).tolist() == [2, 1]
+
+
+def test_clip_takes_the_newer_names_of_its_limits():
+    x = FixedArray([-100, 3, 100], Fixed(8, 3))
+    assert np.clip(x, min=-1, max=1).tolist() == np.clip(x, -1, 1).tolist() == [-1.0, 0.09375, 1.0]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [10**400, -(10**400), Fraction(1, 2**5000), Fraction(-1, 2**5000), np.longdouble(0.3), 1e300, 5e-324],
+)
+def test_comparisons_are_exact_with_any_number(number):
+    x = FixedArray([-128, -1, 0, 1, 10, 127], Fixed(8, 3))
+    top, bottom = number.as_integer_ratio() if hasattr(number, "as_integer_ratio") else (number, 1)
+    exact = Fraction(int(top), int(bottom))
+    assert (x < number).tolist() == [value < exact for value in x.to_fractions()]
+    assert (x == number).tolist() == [value == exact for value in x.to_fractions()]
+
+
+@pytest.mark.filterwarnings("error")
+def test_comparisons_of_wide_numbers_with_nan_are_silent():
+    x = FixedArray([2**65, -5], Fixed(70, 10))
+    assert (x < np.array([np.nan, np.inf])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, np.complex128, np.float32])
+def test_other_floats_that_hold_the_values_are_taken(kind):
+    x = FixedArray([10, -48], Fixed(8, 3))
+    assert np.asarray(x, kind).tolist() == [0.3125, -1.5]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hwmodel.errors import FormatError
 from hwmodel.fixedpoint import (
+    E4M3,
     OVERFLOWS,
     ROUNDINGS,
     Fixed,
@@ -321,7 +322,7 @@ def test_non_finite_numbers_in_large_arrays(fmt: Fixed) -> None:
         (lambda: quantize([1j], SAT), "numbers are wanted"),
         (lambda: quantize([None], SAT), "None"),
         (lambda: quantize([[1.0], [1.0, 2.0]], SAT), "different lengths"),
-        (lambda: quantize([Decimal("NaN")], SAT), "not finite"),
+        (lambda: quantize([Decimal("NaN")], SAT), "has no value in"),
         (lambda: quantize([1.0], 8), "is no format"),
         (lambda: quantize([1.0], SAT, nonfinite="zeros"), "did you mean"),
         (lambda: quantize([1.0], Fixed(9, 3), dtype=np.int8), "does not hold ap_fixed<9,3>"),
@@ -345,3 +346,57 @@ def test_bad_input_is_refused_by_name(call: Any, message: str) -> None:
 def test_nearest_float_on_request() -> None:
     assert dequantize([2**60 + 1], Fixed(63, 63), exact=False).tolist() == [2.0**60]
     assert dequantize([2**62], Fixed(63, 63, False)).tolist() == [2.0**62]
+
+
+@pytest.mark.parametrize("kind", [object, np.longdouble, ">f8", ">f4", np.float16])
+def test_non_finite_numbers_are_replaced_whatever_holds_them(kind: Any) -> None:
+    x = np.array([np.nan, np.inf, -np.inf, 0.5]).astype(kind)
+    assert quantize(x, SAT, nonfinite="saturate").tolist() == [0, 127, -128, 16]
+    assert quantize(x, SAT, nonfinite="zero").tolist() == [0, 0, 0, 16]
+    with pytest.raises(FormatError, match=r"x\[0\] = nan has no value"):
+        quantize(x, SAT)
+
+
+def test_non_finite_decimals_are_replaced() -> None:
+    x = [Decimal("NaN"), Decimal("-Infinity"), Fraction(1, 2)]
+    assert quantize(x, SAT, nonfinite="saturate").tolist() == [0, -128, 16]
+
+
+@pytest.mark.parametrize("kind", [object, ">i4", "<i4"])
+def test_large_results_go_into_any_container(kind: Any) -> None:
+    x = np.arange(30_000) / 64.0
+    out = quantize(x, SAT, dtype=kind)
+    assert out.dtype == np.dtype(kind)
+    assert np.array_equal(out.astype(np.int64), quantize(x, SAT))
+
+
+def test_a_result_in_the_memory_of_its_source_is_right() -> None:
+    memory = np.linspace(-4, 4, 40_001)
+    source = memory[:-1]
+    wanted = quantize(source, SAT)
+    assert np.array_equal(quantize(source, SAT, out=memory[1:].view(np.int64)), wanted)
+
+
+def test_an_integer_beside_a_float_is_not_rounded() -> None:
+    wide = Fixed(63, 63)
+    assert quantize([2**60 + 1, 0.5], wide).tolist() == [2**60 + 1, 0]
+
+
+def test_integers_of_numpy_in_object_arrays_are_numbers() -> None:
+    assert quantize(np.array([np.int8(3), np.True_], object), SAT).tolist() == [96, 32]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: quantize([1.0], SAT, out=[0]), "no array that can be written"),
+        (lambda: quantize([1.0], SAT, out=np.broadcast_to(np.int64(0), 1)), "no array that can be written"),
+        (lambda: quantize([1.0], SAT, dtype="word"), "no container"),
+        (lambda: quantize([1.0], E4M3, dtype=np.uint8), "go with Fixed only"),
+        (lambda: quantize([1.0], E4M3, out=np.empty(1, np.int64)), "go with Fixed only"),
+        (lambda: quantize([1.0], type(E4M3)), "no format"),
+    ],
+)
+def test_containers_and_formats_are_checked_at_the_door(call: Any, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        call()

@@ -100,3 +100,23 @@ def test_an_empty_batch_stays_empty() -> None:
     fmt = Fixed(8, 4)
     weights = np.ones((3, 1, 2, 2), np.int64)
     assert conv2d(np.zeros((0, 1, 4, 4), np.int64), fmt, weights, fmt).shape == (0, 3, 3, 3)
+
+
+def test_the_exact_sum_has_room_for_its_start() -> None:
+    low = Fixed(8, 8)
+    assert conv1d([[[-128]]], low, [[[-128]]], low, start=2**14).tolist() == [[[2**15]]]
+
+
+def test_steps_may_come_as_an_array() -> None:
+    x, w = np.ones((1, 1, 3, 3), int), np.ones((1, 1, 2, 2), int)
+    got = conv2d(x, X, w, W, padding=np.array([1, 0]))  # type: ignore[arg-type]
+    assert np.array_equal(got, conv2d(x, X, w, W, padding=(1, 0)))
+
+
+def test_images_without_channels_sum_to_zero() -> None:
+    assert conv1d(np.zeros((1, 0, 3), int), X, np.zeros((1, 0, 1), int), W).tolist() == [[[0, 0, 0]]]
+
+
+def test_groups_are_a_whole_number() -> None:
+    with pytest.raises(FormatError, match=r"groups=1\.0"):
+        conv1d([[[1]]], X, [[[1]]], W, groups=1.0)  # type: ignore[arg-type]

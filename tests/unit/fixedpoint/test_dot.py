@@ -204,3 +204,14 @@ def test_products_of_nothing_are_zero() -> None:
     assert matmul(empty, fmt, empty.T, fmt).tolist() == [[0, 0], [0, 0]]
     assert dot(empty, fmt, empty[0], fmt).tolist() == [0, 0]
     assert matmul(np.zeros((0, 3), np.int64), fmt, np.zeros((3, 2), np.int64), fmt).shape == (0, 2)
+
+
+@pytest.mark.parametrize("each_step", [True, False])
+def test_the_exact_sum_has_room_for_its_start(each_step: bool) -> None:
+    assert int(dot([-128], A, [-128], A, None, each_step, start=2**14)) == 2**15
+    assert int(matmul([[-128]], A, [[-128]], A, None, each_step, start=2**14)[0, 0]) == 2**15
+
+
+def test_terms_are_a_whole_number() -> None:
+    with pytest.raises(FormatError, match=r"a sum of 1\.5 products"):
+        accumulator_format(A, B, 1.5)  # type: ignore[arg-type]

@@ -129,3 +129,8 @@ def test_numpy_integers_are_taken() -> None:
 )
 def test_smallest_container(fmt: Fixed, dtype: str) -> None:
     assert smallest_dtype(fmt) == np.dtype(dtype)
+
+
+def test_numbers_are_written_as_in_cpp():
+    with pytest.raises(FormatError, match="'1_0' is no whole number"):
+        Fixed.parse("ap_fixed<1_0,3>")

@@ -178,7 +178,7 @@ def test_what_has_no_code_is_refused_or_replaced():
         E2M1.quantize(np.inf)
     assert E2M1.dequantize(E2M1.quantize([np.nan, -np.inf, 1], nonfinite="saturate")).tolist() == [0, -6, 1]
     assert E2M1.dequantize(E2M1.quantize([np.nan, -np.inf, 1], nonfinite="zero")).tolist() == [0, 0, 1]
-    with pytest.raises(FormatError, match="nonfinite='best' is unknown"):
+    with pytest.raises(FormatError, match="unknown nonfinite 'best'"):
         E2M1.quantize(np.nan, nonfinite="best")
 
 
@@ -239,3 +239,21 @@ def test_directed_roundings_enclose(x, fmt):
     low, high = (float(f.dequantize(f.quantize(x))) for f in (down, up))
     clipped = min(max(Fraction(x), fmt.min), fmt.max)
     assert Fraction(low) <= clipped <= Fraction(high)
+
+
+@pytest.mark.parametrize("given", [[None], np.array(["0.5"], object), [2**60 + 1, 0.5]])
+def test_what_is_no_number_or_no_float_is_refused(given):
+    with pytest.raises(FormatError, match=r"wanted|is no float64"):
+        E4M3.quantize(given)
+
+
+def test_a_format_without_any_number_but_zero_is_refused():
+    with pytest.raises(FormatError, match="a number is left"):
+        Minifloat(1, 4, has_subnormals=False)
+
+
+def test_the_name_of_what_happens_to_nan_is_taken_in_any_case():
+    assert (
+        E2M1.quantize([np.nan], nonfinite="ZERO").tolist()
+        == quantize([np.nan], E2M1, nonfinite="Zero").tolist()
+    )

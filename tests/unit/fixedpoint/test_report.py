@@ -19,6 +19,7 @@ from hwmodel.fixedpoint import (
     ROUNDINGS,
     Fixed,
     arithmetic,
+    conv2d,
     dot,
     matmul,
     quantize,
@@ -392,3 +393,61 @@ def test_results_are_those_without_report():
     src, dst = Fixed(8, 3), Fixed(4, 2, rounding="RND_CONV")
     with precision_report():
         assert (requantize_reported(raw, src, dst) == requantize(raw, src, dst)).all()
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble, bool])
+@pytest.mark.parametrize("fmt", [Fixed(8, 3), Fixed(70, 10)], ids=str)
+def test_numbers_of_any_type_are_counted(kind, fmt):
+    x = np.array([0, 1]).astype(kind)
+    with precision_report() as r:
+        assert FixedArray.from_float(x, fmt).tolist() == [0.0, 1.0]
+        assert quantize_reported(x, fmt).shape == (2,)
+    assert (r.total("seen"), r.total("rounded")) == (4, 0)
+
+
+def test_bits_beyond_float64_count_as_rounded():
+    r = Report()
+    x = np.array([1], np.longdouble) + np.longdouble(2) ** -60
+    quantize_reported(x, Fixed(20, 2), report=r)
+    assert r.total("rounded") == int(x[0] != 1)  # where a long double is a double, nothing is lost
+
+
+def test_wide_words_with_few_digits_are_counted():
+    with precision_report() as r:
+        quantize([0.25, 0.3, 100], KHot(80, 3, 2))
+    assert (r.total("rounded"), r.total("saturated")) == (1, 1)
+
+
+def test_a_shift_by_many_bits_is_written_short():
+    with precision_report() as r:
+        arithmetic("<<", [100, 0], Fixed(8, 3), 1_000_000)
+    assert r.total("wrapped") == 1
+    assert "about 2**1000001" in r.table()
+
+
+def test_a_witness_of_a_sum_names_the_place_in_the_result():
+    f, acc = Fixed(8, 8), Fixed(8, 8, overflow="SAT")
+    a = np.array([[[1, 2]], [[100, 100]]])
+    calls = {
+        (): lambda: dot([100, 100], f, [1, 1], f, acc),
+        (1, 0): lambda: dot(a, f, [1, 1], f, acc),
+        (1, 0, 2): lambda: matmul(a, f, [[0, 0, 1], [0, 0, 1]], f, acc),
+        (1, 3, 0, 1): lambda: conv2d(
+            np.array([np.zeros((2, 1, 3), int), [[[0, 0, 0]], [[0, 100, 100]]]]), f,
+            np.array([[[[0, 0]]]] * 3 + [[[[1, 1]]]]), f, acc, groups=2,
+        ),
+    }  # fmt: skip
+    for place, call in calls.items():
+        with precision_report() as r:
+            call()
+        assert r.entries[0].witnesses["saturated"].index == place
+
+
+def test_exact_sums_are_seen():
+    f, r = Fixed(8, 8), Report()
+    dot_reported([[1, 2], [3, 4]], f, [1, 1], f, name="sum", report=r)
+    matmul_reported([[1, 2], [3, 4]], f, [1, 1], f, name="sum", report=r)
+    assert [(e.operation, e.seen, e.format) for e in r] == [
+        ("dot", 2, "ap_fixed<17,17>"),
+        ("matmul", 2, "ap_fixed<17,17>"),
+    ]
