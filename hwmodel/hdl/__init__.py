@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hwmodel.hdl._cocotb import BenchCase, BenchResult, run_cocotb
 from hwmodel.hdl._design import Reset
+from hwmodel.hdl._proof import proof_tool, run_proof
 from hwmodel.hdl._rtl import Rtl, RtlSpec
 from hwmodel.hdl._synthesis import SynthesisReport, synthesis_report
 from hwmodel.hdl._tools import tools
@@ -18,7 +19,9 @@ __all__ = [
     "Rtl",
     "RtlSpec",
     "SynthesisReport",
+    "proof_tool",
     "run_cocotb",
+    "run_proof",
     "synthesis_report",
     "tools",
 ]

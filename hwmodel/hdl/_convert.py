@@ -115,7 +115,8 @@ def import_verilog(tool: Tool, sources: Sources, shell: str, clocked: bool, wher
     """Turn Verilog into a block of single bits, by way of yosys and BLIF.
 
     Asynchronous resets become multiplexers behind their registers, which is the same where inputs
-    change at clock edges only.
+    change at clock edges only. An x is 0, as for Verilator, before any pass may choose; but after
+    the memories, whose ports it would disable.
 
     Raises:
         ToolError: yosys refuses the source, or it needs what a PyRTL block has not: a second clock,
@@ -123,7 +124,7 @@ def import_verilog(tool: Tool, sources: Sources, shell: str, clocked: bool, wher
     """
     script = (
         f"{yosys_read(sources)}; read_verilog -sv hwmodel_shell.v; hierarchy -check -top hwmodel_shell; "
-        "proc; flatten; opt -full; async2sync; memory; opt -full; techmap; opt -full; "
+        "proc; flatten; async2sync; memory; setundef -zero; opt -full; techmap; opt -full; "
         "dfflegalize -cell $_DFF_P_ 01; opt_expr; setundef -zero -undriven; opt_clean -purge; write_blif design.blif"
     )
 
@@ -141,7 +142,7 @@ def import_verilog(tool: Tool, sources: Sources, shell: str, clocked: bool, wher
             list(block)
     except pyrtl.PyrtlError as error:
         raise ToolError(
-            f"{where}: PyRTL cannot take this design ({error}); use simulator='verilator'"
+            f"{where}: PyRTL cannot take this design ({str(error).splitlines()[0]}); use simulator='verilator'"
         ) from None
     return block
 

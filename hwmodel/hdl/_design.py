@@ -131,15 +131,17 @@ class Sources:
         folders = tuple(dict.fromkeys([*(Path(f).resolve() for f in include), *(f.parent for f in files)]))
         named = tuple(sorted((name, str(value)) for name, value in (defines or {}).items()))
         digest = hashlib.sha256(repr((named, parts)).encode())
-        for header in _headers("\n".join(parts), folders):
-            digest.update(header.read_bytes())
+        headers = _headers("\n".join(parts), folders)
+        texts = [*parts, *(h.read_text(encoding="utf-8", errors="replace") for h in headers)]
+        for file in [*headers, *_memory_files("\n".join(texts), folders)]:
+            digest.update(file.read_bytes())
         return cls(tuple(files), folders, named, digest.hexdigest(), "\n".join(parts))
 
     @property
     def modules(self) -> list[str]:
         """Names of the modules that the files define."""
         return re.findall(
-            r"^\s*(?:macro)?module\s+(?:automatic\s+)?([A-Za-z_]\w*)", _bare(self.text), re.MULTILINE
+            r"(?<![\w$`\\])(?:macro)?module\s+(?:automatic\s+)?([A-Za-z_]\w*)", _bare(self.text)
         )
 
     def find_top(self, top: str | None, where: str) -> str:
@@ -166,8 +168,9 @@ class Sources:
 
 
 def _bare(text: str) -> str:
-    """Verilog without comments, strings and end labels."""
+    """Verilog without comments, strings, attributes and end labels."""
     text = re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', " ", text, flags=re.DOTALL)
+    text = re.sub(r"\(\*(?!\s*\)).*?\*\)", " ", text, flags=re.DOTALL)
     return re.sub(r"\bendmodule\s*:\s*\w+", "endmodule", text)
 
 
@@ -181,6 +184,17 @@ def _headers(text: str, folders: Sequence[Path]) -> list[Path]:
         if file is not None and file not in found:
             found[file] = None
             waiting += re.findall(r'`include\s+"([^"]+)"', file.read_text(encoding="utf-8", errors="replace"))
+    return sorted(found)
+
+
+def _memory_files(text: str, folders: Sequence[Path]) -> list[Path]:
+    """Files that the text names in strings, such as the contents of a memory, as far as they are there."""
+    found = set()
+    for name in set(re.findall(r'"([^"\\\n\0]{1,255})"', text)):
+        try:
+            found |= {f / name for f in folders if (f / name).is_file()}
+        except OSError:  # too long to name a file
+            continue
     return sorted(found)
 
 
@@ -205,6 +219,7 @@ def parameter_text(name: str, value: Parameter, where: str) -> str:
 def verilator_flags(sources: Sources) -> list[str]:
     """Options that every call of Verilator has: no warning stops it."""
     flags = ["--no-timing", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-TIMESCALEMOD", "--quiet"]
+    flags += ["-Werror-MODDUP"]  # of two modules of one name, it would take the first and say nothing
     flags += [f"-I{folder}" for folder in sources.include]
     return flags + [f"-D{name}={value}" for name, value in sources.defines]
 
@@ -243,9 +258,19 @@ def _verilator_tree(
 
 
 def yosys_read(sources: Sources) -> str:
-    """The commands with which yosys reads the sources."""
-    flags = [f'-I"{folder}"' for folder in sources.include]
+    """The commands with which yosys reads the sources.
+
+    Raises:
+        ToolError: a macro or a folder that its command line cannot hold.
+    """
+    beside = {file.parent for file in sources.files}  # where it looks without being told
+    flags = [f"-I{folder}" for folder in sources.include if folder not in beside or " " not in str(folder)]
     flags += [f"-D{name}={value}" for name, value in sources.defines]
+    for flag in flags:
+        if re.search(r"[\s;\"]", flag):
+            raise ToolError(
+                f"yosys takes no space, semicolon or quote in {flag[2:]!r}; use simulator='verilator'"
+            )
     return f"read_verilog -sv {' '.join(flags)} " + " ".join(f'"{file}"' for file in sources.files)
 
 
@@ -300,13 +325,9 @@ def shell_text(
             ports.append(
                 f"  {direction}put [{width - 1}:0] {plain}" if width > 1 else f"  {direction}put {plain}"
             )
-        joins.append(f"    .{_escaped(name)}({plain})")
+        joins.append(f"    .\\{name} ({plain})")  # escaped, because it may be a keyword
     settings = ",\n".join(f"    .{name}({value})" for name, value in parameters.items())
     head = f"  {top} #(\n{settings}\n  ) u (" if settings else f"  {top} u ("
     return "module hwmodel_shell (\n{}\n);\n{}\n{}\n  );\nendmodule\n".format(
         ",\n".join(ports), head, ",\n".join(joins)
     )
-
-
-def _escaped(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f"\\{name} "

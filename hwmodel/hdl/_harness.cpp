@@ -1,14 +1,20 @@
 // Runs a Verilated design over a whole window in one call. The protocol is that of _layout.py: one
 // int64 array of counters and tables, shared with Python, beside the rows of the kernel's buffers.
-// design.h is generated: INPUTS, OUTPUTS, put(), get(), set_clock(), set_reset().
+// design.h is generated: INPUTS, OUTPUTS, tables of the inputs, put(), get(), set_clock(), set_reset().
 #include "Vm.h"
 #include "verilated.h"
 #include "verilated_save.h"
 
+#ifdef RISES_ONLY
+#include "Vm___024root.h"
+#endif
+
 #include "design.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -18,13 +24,15 @@ namespace {
 enum : int {
     T1, HEAD, TAIL, SENT, OUT_CAP, RECORDED, REC_CAP,
     EDGE, T_EDGE, FRAC, NUM, DEN, PHASE, LAST,
-    COMPUTED, DIGEST, ASLEEP, QUIET, CHECK_AT, BAD_PORT, BAD_ROW,
+    COMPUTED, DIGEST, ASLEEP, QUIET, CHECK_AT, SUM, BAD_ROW,
     TABLES = 32,
 };
 enum : int64_t { DONE, OUTBOX_SHORT, RECORDS_SHORT, BAD_VALUE, STOPPED };
 
 constexpr int64_t NEVER = INT64_MAX;
+constexpr int64_t FIRST_CHECK = 32;
 constexpr int64_t LONGEST_CHECK = 1 << 14;
+constexpr int FEW = 64;  // outputs that are looked at without branches
 
 struct Stopped : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -42,6 +50,12 @@ uint64_t mix(uint64_t z) {
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
     return z ^ (z >> 31);
+}
+
+// Every bit of a value in its low half: factors are odd, so high bits alone would soon be lost.
+uint64_t folded(int64_t v) {
+    const uint64_t u = static_cast<uint64_t>(v);
+    return WIDEST_INPUT > 32 ? u ^ (u >> 32) : u;
 }
 
 class Saver final : public VerilatedSerialize {
@@ -103,6 +117,19 @@ struct Model {
         top.eval();
     }
 
+    // The same within a run, where nothing but the clock and the inputs moves between edges.
+    void step() {
+#ifdef RISES_ONLY
+        // Nothing in this design looks at the fall (see rises_only in _verilator.py), so it is not
+        // evaluated: the next evaluation is told that the clock was low.
+        top.rootp->__Vtrigprevexpr___TOP__c__0 = 0;
+        set_clock(&top, 1);
+        top.eval();
+#else
+        edge();
+#endif
+    }
+
     const std::string& save() {
         Saver saver;
         saver << top;
@@ -136,20 +163,21 @@ struct Run {
     int64_t* const held;          // inputs as the messages set them
     int64_t* const sampled;       // inputs as the last edge saw them
     const int64_t* const in_signal;
-    const int64_t* const in_width;
     int64_t* const value;         // outputs as last sent
     const int64_t* const linked;
     const int64_t* const out_signal;
     const int64_t step;
     const int64_t rest;
-    bool dirty;
+    int64_t moved;                // not 0: an input was set to another value since the last edge
+    bool watched = false;         // whether any input is recorded
 
     Run(Model& model, int64_t* ctl, const int64_t* in, int64_t* out, int64_t* rec)
         : m(model), c(ctl), inbox(in), outbox(out), records(rec), held(ctl + TABLES),
-          sampled(held + INPUTS), in_signal(sampled + INPUTS), in_width(in_signal + INPUTS),
-          value(ctl + TABLES + 4 * INPUTS), linked(value + OUTPUTS), out_signal(linked + OUTPUTS),
-          step(ctl[NUM] / ctl[DEN]), rest(ctl[NUM] % ctl[DEN]),
-          dirty(std::memcmp(held, sampled, INPUTS * sizeof(int64_t)) != 0) {}
+          sampled(held + INPUTS), in_signal(sampled + INPUTS), value(ctl + TABLES + 4 * INPUTS),
+          linked(value + OUTPUTS), out_signal(linked + OUTPUTS), step(ctl[NUM] / ctl[DEN]),
+          rest(ctl[NUM] % ctl[DEN]), moved(std::memcmp(held, sampled, INPUTS * sizeof(int64_t))) {
+        for (int k = 0; k < INPUTS; ++k) watched |= in_signal[k] >= 0;
+    }
 
     void record(int64_t t, int64_t signal, int64_t v) {
         const int64_t n = c[RECORDED]++;
@@ -158,66 +186,81 @@ struct Run {
         records[n + 2 * c[REC_CAP]] = v;
     }
 
-    // Take one message; false where its value does not fit.
-    bool deliver(const int64_t* row) {
+    // Set one input; false where the value does not fit. `news` gathers what bits differ.
+    bool take(const int64_t* row, int64_t& news) {
         const int64_t port = row[3];
-        int64_t v = row[4];
-        if (in_width[port] < 64) {
-            const uint64_t span = UINT64_C(1) << in_width[port];
-            if (v < -static_cast<int64_t>(span >> 1) || (v >= 0 && static_cast<uint64_t>(v) >= span)) return false;
-            v &= span - 1;
-        }
-        if (in_signal[port] >= 0) record(row[0], in_signal[port], v);
-        if (held[port] != v) {
-            held[port] = v;
-            dirty = true;
-            if (c[ASLEEP]) {
-                const int64_t n = first_edge_at(c, row[0]);
-                if (n > c[EDGE]) place_edge(c, n);
-                c[ASLEEP] = 0;
-                c[QUIET] = 0;
-            }
-        }
+        const uint64_t given = static_cast<uint64_t>(row[4]);
+        // One comparison for both ends: of numbers of random sign, two branches would guess wrong.
+        if (given + IN_OFFSET[port] > IN_SPAN[port]) return false;
+        const int64_t v = static_cast<int64_t>(given & IN_MASK[port]);
+        news |= held[port] ^ v;
+        held[port] = v;
         return true;
     }
 
+    // Messages up to `limit` where nothing else has to be done with them; returns the first one left.
+    int64_t take_plain(int64_t head, int64_t tail, int64_t limit) {
+        const int64_t* row = inbox + 5 * head;
+        const int64_t* const end = inbox + 5 * tail;
+        int64_t news = 0;  // a local, because through a member each message would wait for the last
+        while (row != end && row[0] <= limit && take(row, news)) row += 5;
+        moved |= news;
+        return (row - inbox) / 5;
+    }
+
+    void wake(int64_t t) {
+        const int64_t n = first_edge_at(c, t);
+        if (n > c[EDGE]) place_edge(c, n);
+        c[ASLEEP] = 0;
+        c[QUIET] = 0;
+    }
+
+    // Put the inputs on the pins; false where they are what the last edge saw.
     bool sample() {
-        bool changed = false;
-        uint64_t digest = 0;
-        const uint64_t place = static_cast<uint64_t>(c[EDGE]) * 0x8CB92BA72F3D8DD7ULL;
+        moved = 0;
+        uint64_t sum = static_cast<uint64_t>(c[SUM]);
+        int64_t changed = 0;
         for (int k = 0; k < INPUTS; ++k) {
-            if (held[k] == sampled[k]) continue;
-            sampled[k] = held[k];
-            digest += mix(place + k * 0x9E6C63D0876A9A47ULL + held[k] * 0xD1B54A32D192ED03ULL);
-            changed = true;
+            const int64_t now = held[k], before = sampled[k];
+            changed |= now ^ before;
+            sum += (folded(now) - folded(before)) * IN_FACTOR[k];
+            sampled[k] = now;
         }
-        dirty = false;
-        if (changed) {
-            c[DIGEST] = static_cast<int64_t>(static_cast<uint64_t>(c[DIGEST]) + digest);
-            put(&m.top, sampled);
+        if (!changed) return false;
+        c[SUM] = static_cast<int64_t>(sum);
+        const uint64_t seen = mix(static_cast<uint64_t>(c[EDGE]) * 0x8CB92BA72F3D8DD7ULL + sum);
+        c[DIGEST] = static_cast<int64_t>(static_cast<uint64_t>(c[DIGEST]) + seen);
+        put(&m.top, sampled);
+        return true;
+    }
+
+    // Where an edge leaves everything as it was, every further one does the same.
+    __attribute__((noinline)) void step_and_look() {
+        const std::string before = m.save();
+        m.step();
+        ++c[COMPUTED];
+        c[QUIET] = 0;
+        if (speak()) {
+            c[CHECK_AT] = FIRST_CHECK;
+        } else {
+            if (m.save() == before) c[ASLEEP] = 1;
+            if (c[CHECK_AT] < LONGEST_CHECK) c[CHECK_AT] *= 2;
         }
-        return changed;
     }
 
     void compute() {
-        const bool moved = dirty && sample();
-        const bool check = !moved && c[QUIET] >= c[CHECK_AT];
-        std::string before;
-        if (check) before = m.save();
-        m.edge();
-        ++c[COMPUTED];
-        const bool spoke = speak();
-        if (moved || spoke) {
-            c[QUIET] = 0;
-            c[CHECK_AT] = 32;
+        const bool news = moved && sample();
+        if (!news && c[QUIET] >= c[CHECK_AT]) {
+            step_and_look();
         } else {
-            ++c[QUIET];
-        }
-        if (check) {
-            // Where an edge leaves everything as it was, every further one does the same.
-            if (!spoke && m.save() == before) c[ASLEEP] = 1;
-            if (c[CHECK_AT] < LONGEST_CHECK) c[CHECK_AT] *= 2;
-            c[QUIET] = 0;
+            m.step();
+            ++c[COMPUTED];
+            if (speak() || news) {
+                c[QUIET] = 0;
+                c[CHECK_AT] = FIRST_CHECK;
+            } else {
+                ++c[QUIET];
+            }
         }
         ++c[EDGE];
         if (c[T_EDGE] > c[LAST] - step - 1) {
@@ -235,19 +278,24 @@ struct Run {
     bool speak() {
         int64_t now[OUTPUTS + 1];
         get(&m.top, now);
-        if (std::memcmp(now, value, OUTPUTS * sizeof(int64_t)) == 0) return false;
+        int64_t differs = 0;
+        for (int k = 0; k < OUTPUTS; ++k) differs |= now[k] ^ value[k];
+        if (!differs) return false;
         const int64_t t = c[T_EDGE];
+        int64_t sent = c[SENT];
         for (int k = 0; k < OUTPUTS; ++k) {
-            if (now[k] == value[k]) continue;
+            const bool changed = now[k] != value[k];
+            if (OUTPUTS > FEW && !changed) continue;
+            // Written in any case, and counted where it is meant: a branch would guess wrong.
+            int64_t* row = outbox + 3 * sent;
+            row[0] = t;
+            row[1] = k;
+            row[2] = now[k];
+            sent += changed && linked[k];
             value[k] = now[k];
-            if (linked[k]) {
-                int64_t* row = outbox + 3 * c[SENT]++;
-                row[0] = t;
-                row[1] = k;
-                row[2] = now[k];
-            }
-            if (out_signal[k] >= 0) record(t, out_signal[k], now[k]);
+            if (out_signal[k] >= 0 && changed) record(t, out_signal[k], now[k]);
         }
+        c[SENT] = sent;
         return true;
     }
 
@@ -257,16 +305,22 @@ struct Run {
             // In locals, because the compiler must take every table for a part of the counters.
             int64_t head = c[HEAD];
             int64_t limit = c[ASLEEP] ? t1 - 1 : (c[T_EDGE] < t1 ? c[T_EDGE] : t1 - 1);
+            if (!watched && !c[ASLEEP]) head = take_plain(head, tail, limit);
             for (const int64_t* row = inbox + 5 * head; head < tail && row[0] <= limit; row += 5, ++head) {
                 if (c[RECORDED] >= rec_cap) {
                     c[HEAD] = head;
                     return RECORDS_SHORT;
                 }
-                if (!deliver(row)) {
+                const int64_t signal = in_signal[row[3]];
+                if (!take(row, moved)) {
                     c[HEAD] = c[BAD_ROW] = head;
                     return BAD_VALUE;
                 }
-                if (dirty && c[T_EDGE] < limit) limit = c[T_EDGE];  // it woke the design
+                if (signal >= 0) record(row[0], signal, held[row[3]]);
+                if (moved && c[ASLEEP]) {
+                    wake(row[0]);
+                    if (c[T_EDGE] < limit) limit = c[T_EDGE];
+                }
             }
             c[HEAD] = head;
             if (c[ASLEEP] || c[T_EDGE] >= t1) return DONE;
@@ -289,12 +343,18 @@ void vl_fatal(const char* file, int line, const char* hier, const char* message)
     throw Stopped(where(file, line, hier, message));
 }
 
+void vl_warn(const char* file, int line, const char* hier, const char* message) {
+    // A memory without its contents is no warning: it would be all zeros.
+    if (std::strstr(message, "$readmem file not found")) throw Stopped(where(file, 0, hier, message));
+    std::fprintf(stderr, "%%Warning: %s:%d: %s\n", file, line, message);
+}
+
 #define HW_API extern "C" __attribute__((visibility("default")))
 
 // A design after power-up: initial blocks run, `cycles` edges under reset, inputs 0.
 HW_API Model* hw_new(int64_t cycles, char* message, int64_t size) {
     try {
-        auto* m = new Model();
+        auto m = std::make_unique<Model>();
         int64_t zeros[INPUTS + 1] = {};
         set_reset(&m->top, 0);
         put(&m->top, zeros);
@@ -308,7 +368,7 @@ HW_API Model* hw_new(int64_t cycles, char* message, int64_t size) {
             set_reset(&m->top, 0);
             m->top.eval();
         }
-        return m;
+        return m.release();
     } catch (const std::exception& error) {
         std::strncpy(message, error.what(), size - 1);
         return nullptr;

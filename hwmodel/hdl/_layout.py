@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +32,11 @@ Ints = npt.NDArray[np.int64]
     PHASE,  # time of edge 0, fs
     LAST,  # last time that can be simulated, fs
     COMPUTED,  # edges computed
-    DIGEST,  # sum of a hash of every change that an edge saw at an input
+    DIGEST,  # sum of a hash of every edge that saw inputs change, and of what it saw
     ASLEEP,  # 1: no edge changes anything until an input changes
     QUIET,  # edges since something changed at a port
     CHECK_AT,  # quiet edges after which to look whether the design sleeps
-    BAD_PORT,
+    SUM,  # hash of the inputs as the last edge saw them
     BAD_ROW,  # inbox row whose value does not fit
 ) = range(21)
 
@@ -60,9 +61,30 @@ def mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
-def change_hash(edge: int, word: int, value: int) -> int:
-    """What the digest of inputs gains when edge number `edge` first sees `value` at input `word`."""
-    return mix(edge * 0x8CB92BA72F3D8DD7 + word * 0x9E6C63D0876A9A47 + value * 0xD1B54A32D192ED03)
+def factor(word: int) -> int:
+    """What the value of an input counts in the hash of all of them: odd, and another for each."""
+    return mix(word) | 1
+
+
+def folded(value: int) -> int:
+    """A value as 64 bits, with every bit in its low half, where no factor can lose it.
+
+    Example:
+        >>> hex(folded(-1 << 63)), folded(5)
+        ('0x8000000080000000', 5)
+    """
+    value &= _MASK
+    return value ^ (value >> 32)
+
+
+def inputs_hash(values: Iterable[int]) -> int:
+    """Hash of the values of all inputs: a sum, so that it can follow the change of one of them."""
+    return sum(folded(value) * factor(word) for word, value in enumerate(values)) & _MASK
+
+
+def edge_hash(edge: int, inputs: int) -> int:
+    """What the digest gains when edge number `edge` sees inputs that changed and now have that hash."""
+    return mix(edge * 0x8CB92BA72F3D8DD7 + inputs)
 
 
 def signed64(value: int) -> int:
@@ -109,3 +131,4 @@ class Control:
         """Take back what `save` gave."""
         self.array[list(self.KEPT)] = saved["control"]
         self.held[:], self.sampled[:], self.value[:] = saved["held"], saved["sampled"], saved["value"]
+        self.array[SUM] = signed64(inputs_hash(self.sampled.tolist()))

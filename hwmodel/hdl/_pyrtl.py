@@ -33,12 +33,15 @@ from hwmodel.hdl._layout import (
     RECORDED,
     RECORDS_SHORT,
     SENT,
+    SUM,
     T1,
     T_EDGE,
     TAIL,
     Control,
     Ints,
-    change_hash,
+    edge_hash,
+    factor,
+    folded,
     signed64,
 )
 from hwmodel.units import NEVER
@@ -69,6 +72,7 @@ class PyrtlSimulator:
         self._netlist = netlist
         self._pins = [0] * (netlist.in_pins + 1)  # the last one is the reset pin
         self._registers = netlist.first
+        self._factors = [factor(k) for k in range(len(netlist.inputs))]
         self._memories: list[Any] = [{} if rom is None else rom for rom in netlist.memories]
         if reset_level is not None:
             self._pins[-1] = reset_level
@@ -135,16 +139,19 @@ class PyrtlSimulator:
         return DONE
 
     def _sample(self, control: Control) -> bool:
-        c, moved = control.array, False
+        c, moved, total = control.array, False, int(control.array[SUM])
         for k, word in enumerate(self._netlist.inputs):
             value = int(control.held[k])
             if value == control.sampled[k]:
                 continue
+            total += (folded(value) - folded(int(control.sampled[k]))) * self._factors[k]
             control.sampled[k] = value
-            c[DIGEST] = signed64(int(c[DIGEST]) + change_hash(int(c[EDGE]), k, value))
             mask = (1 << word.width) - 1
             self._pins[word.pin] = (self._pins[word.pin] & ~(mask << word.low)) | ((value & mask) << word.low)
             moved = True
+        if moved:
+            c[SUM] = signed64(total)
+            c[DIGEST] = signed64(int(c[DIGEST]) + edge_hash(int(c[EDGE]), total))
         return moved
 
     def _speak(self, control: Control, outbox: Ints, records: Ints) -> bool:

@@ -78,6 +78,7 @@ class Rtl(Component):
             reset pin as an ordinary input. The reset is over before time 0.
         clock_pin: name of the clock pin; "auto" finds it; None for a module without a clock.
         include: folders in which the directive "include" finds files, beside those of the sources.
+            A file that `$readmemh` names lies beside the source.
         defines: macros, name to value.
 
     Raises:
@@ -272,7 +273,8 @@ class Rtl(Component):
                 spec.reset.active_low if spec.reset else None,
                 self._where,
             )
-            return VerilatorSimulator(library, cycles, self._where), key
+            folders = list(dict.fromkeys(file.parent for file in sources.files))
+            return VerilatorSimulator(library, cycles, self._where, folders), key
         from hwmodel.hdl import _convert, _pyrtl
 
         if self._block is not None:

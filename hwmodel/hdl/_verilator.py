@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hwmodel.errors import ToolError
 from hwmodel.hdl._design import Sources, Word, verilator_flags
-from hwmodel.hdl._layout import Control, Ints
+from hwmodel.hdl._layout import Control, Ints, factor
 from hwmodel.hdl._tools import Tool, build_once, first_error, need
 
 HARNESS = Path(__file__).with_name("_harness.cpp")
 
 COMPILE = (
     "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w",
-    "-DVL_USER_FINISH", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0",
+    "-DVL_USER_FINISH", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_USER_WARN", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0",
     "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0", "-DVERILATOR=1", "-DVL_TIME_CONTEXT",
 )  # fmt: skip
 RUNTIME = ("verilated", "verilated_save", "verilated_threads", "verilated_probdist", "verilated_random")
@@ -29,11 +32,15 @@ class VerilatorSimulator:
 
     kind = "verilator"
 
-    def __init__(self, library: Path, cycles: int, where: str) -> None:
+    def __init__(self, library: Path, cycles: int, where: str, folders: Sequence[Path] = ()) -> None:
         self._where = where
         self._lib = _load(str(library))
         message = ctypes.create_string_buffer(4096)
-        self._model = self._lib.hw_new(cycles, message, len(message))
+        for folder in folders or [Path.cwd()]:
+            with _inside(folder):
+                self._model = self._lib.hw_new(cycles, message, len(message))
+            if self._model or b"$readmem file not found" not in message.value:
+                break
         if not self._model:
             raise ToolError(f"{where}: the design stopped itself: {message.value.decode(errors='replace')}")
 
@@ -69,6 +76,17 @@ class VerilatorSimulator:
         data = np.ascontiguousarray(saved["model"], np.uint8)
         if self._lib.hw_load(self._model, data.ctypes.data, len(data)):
             raise ToolError(f"{self._where}: the saved state does not fit: {self.message()}")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in a folder: a design opens the files of its memories from there, beside its source."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _load(path: str) -> ctypes.CDLL:
@@ -109,7 +127,7 @@ def build_library(
     key: list[str | bytes] = [
         verilator.version,
         compiler.version,
-        repr(COMPILE),
+        repr((COMPILE, _RISE, _KEPT)),
         HARNESS.read_bytes(),
         header,
         shell,
@@ -187,10 +205,12 @@ def _make_design(
     if done.returncode:
         raise ToolError(f"{where}: Verilator refuses the source: {first_error(done.stderr + done.stdout)}")
     parts = sorted((out / "c").glob("*.cpp"))
+    generated = "".join(file.read_text(encoding="utf-8") for file in [*parts, *(out / "c").glob("*.h")])
     whole = "".join(f'#include "c/{part.name}"\n' for part in parts) + f'#include "{HARNESS}"\n'
     (out / "whole.cpp").write_text(whole, encoding="utf-8")
     include = include_folder(verilator)
     flags = [*COMPILE, "-O3", f"-I{include}", f"-I{include / 'vltstd'}", "-I.", "-Ic"]
+    flags += ["-DRISES_ONLY"] if rises_only(generated) else []
     _compile(compiler, [*flags, "-c", "whole.cpp", "-o", "whole.o"], out, where)
     objects = ["whole.o", *(str(runtime / f"{name}.o") for name in RUNTIME)]
     link = [
@@ -207,6 +227,31 @@ def _make_design(
     (out / "whole.o").unlink()
 
 
+_RISE = "((IData)(vlSelfRef.c) & (~ (IData)(vlSelfRef.__Vtrigprevexpr___TOP__c__0)))"
+_KEPT = (
+    "c{vlSymsp->TOP.c}",  # the pin itself
+    "vlSelfRef.__Vtrigprevexpr___TOP__c__0 = vlSelfRef.c;",
+    "VL_UNLIKELY(((vlSelfRef.c & 0xfeU)))",
+)
+
+
+def rises_only(code: str) -> bool:
+    """Whether nothing in the C++ that Verilator wrote looks at the clock pin but for its rise.
+
+    Then an edge takes one evaluation, not two. The reset pin may trigger too, for it rests in a run.
+    Code of any other form, such as that of another release, counts as no.
+    """
+    code = re.sub(r"\s+", " ", code)
+    if _RISE not in code or not set(re.findall(r"__Vtrigprevexpr\w*", code)) <= {
+        "__Vtrigprevexpr___TOP__c__0",
+        "__Vtrigprevexpr___TOP__r__0",
+    }:
+        return False
+    for known in (_RISE, *_KEPT):
+        code = code.replace(known, "")
+    return re.search(r"(vlSelfRef|TOP)\.c\b", code) is None
+
+
 def header_text(
     inputs: Sequence[Word], outputs: Sequence[Word], clocked: bool, reset_low: bool | None
 ) -> str:
@@ -219,6 +264,7 @@ def header_text(
         [
             f"constexpr int INPUTS = {len(inputs)};",
             f"constexpr int OUTPUTS = {len(outputs)};",
+            *_input_tables(inputs),
             "static inline void put(Vm* m, const int64_t* v) {",
             *put,
             "}",
@@ -230,6 +276,22 @@ def header_text(
             "",
         ]
     )
+
+
+def _input_tables(inputs: Sequence[Word]) -> list[str]:
+    """A value fits where value + offset <= span; the mask cuts it, and the factor counts in the digest."""
+    masks = [(1 << word.width) - 1 for word in inputs]
+    offsets = [1 << (word.width - 1) if word.width < 64 else 0 for word in inputs]
+    tables = {
+        "OFFSET": offsets,
+        "SPAN": [mask + offset for mask, offset in zip(masks, offsets, strict=True)],
+        "MASK": masks,
+        "FACTOR": [factor(k) for k in range(len(inputs))],
+    }
+    return [f"constexpr int WIDEST_INPUT = {max((word.width for word in inputs), default=0)};"] + [
+        f"constexpr uint64_t IN_{name}[INPUTS + 1] = {{{', '.join(f'{x:#x}u' for x in table)}}};"
+        for name, table in tables.items()
+    ]
 
 
 def _is_wide(word: Word, words: Sequence[Word]) -> bool:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import hwmodel as hw
 from hwmodel import hdl
 from hwmodel.errors import CheckpointError
-from hwmodel.hdl import _layout
+from hwmodel.hdl import _layout, _verilator
 from hwmodel.units import Time, ns, ps
 
 from .conftest import CLOCK, DESIGNS, LIB, need
@@ -191,6 +191,32 @@ def test_the_harness_has_the_layout_of_the_control_array() -> None:
     states = re.search(r"enum : int64_t \{ (.*?) \}", text)
     assert states is not None
     assert [getattr(_layout, name) for name in states[1].split(", ")] == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("design", "rises"),
+    [
+        ("accumulator", True),
+        ("gate", False),
+        ("falling", False),
+        ("divided", False),
+        ("clock_as_data", False),
+    ],
+)
+def test_the_fall_of_the_clock_is_left_out_only_where_nothing_looks_at_it(design: str, rises: bool) -> None:
+    need("verilator")
+    options = {"clock_pin": None} if design == "gate" else {}
+    rtl = hdl.Rtl("d", DESIGNS / f"{design}.v", CLOCK, simulator="verilator", **options)
+    sources, shell = rtl._verilog()
+    clocked, low = rtl.spec.clock_pin is not None, rtl.spec.reset.active_low if rtl.spec.reset else None
+    library, _ = _verilator.build_library(sources, shell, rtl._inputs, rtl._outputs, clocked, low, "rtl 'd'")
+    files = sorted((library.parent / "c").glob("*.[ch]*"))
+    assert _verilator.rises_only("".join(file.read_text(encoding="utf-8") for file in files)) is rises
+
+
+def test_the_hash_of_inputs_follows_a_change_of_the_top_bit_of_two() -> None:
+    top = -1 << 63
+    assert len({_layout.inputs_hash(v) for v in ([0, 0], [top, 0], [0, top], [top, top])}) == 4
 
 
 def codes() -> dict[str, int]:
