@@ -13,7 +13,7 @@ import numpy as np
 from hwmodel import __version__
 from hwmodel._atomic import check_replaceable, replaced_folder
 from hwmodel._simulations import search_folders
-from hwmodel.errors import ResultError, SpecError, unknown
+from hwmodel.errors import ResultError, SpecError, UnknownNameError, unknown
 
 if TYPE_CHECKING:
     from hwmodel.fixedpoint.emit_design import Design
@@ -160,15 +160,18 @@ def load_design(folder: Path) -> Design:
         head = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         text = (folder / SOURCE).read_text(encoding="utf-8")
         graph, options = Graph.load(folder / MODEL), dict(head["options"])
-        name, style = head["name"], head["style"]
+        name, style, ports, written = (head[key] for key in ("name", "style", "ports", "graph_hash"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(
             f"'{folder}' holds no emitted design ({error}); make one with hwmodel emit"
         ) from error
-    if graph.spec_hash != head["graph_hash"]:
+    if graph.spec_hash != written:
         raise ResultError(f"'{folder}': {MODEL} is not the graph that {DESCRIPTION} describes; emit it again")
-    design = emit(graph, name, style, **options)
-    if design.describe()["ports"] != head["ports"]:
+    try:
+        design = emit(graph, name, style, **options)
+    except (TypeError, SpecError, UnknownNameError) as error:
+        raise ResultError(f"'{folder}': {DESCRIPTION} is damaged ({error}); emit it again") from error
+    if design.describe()["ports"] != ports:
         raise ResultError(f"'{folder}': this version of hwmodel makes other pins; emit it again")
     return replace(design, verilog=text)
 
@@ -193,12 +196,11 @@ def verify_command(folder: Path, simulator: str, vectors: int, inputs: Path | No
     x = labels = None
     if file is not None:
         x, labels = _read_inputs(file, design, vectors)
-    if simulator in ("pyrtl", "exhaustive", "auto") and not _is_fresh(design):
-        if simulator != "auto":
-            raise SpecError(
-                f"'{folder / SOURCE}' was changed; PyRTL simulates the block and would not see it: take verilator or icarus"
-            )
-        simulator = "verilator"
+    if simulator in ("pyrtl", "exhaustive") and not _is_fresh(design):
+        raise SpecError(
+            f"'{folder / SOURCE}' was changed; PyRTL simulates the block and would not see it: take verilator, icarus or "
+            "yosys"
+        )
     found = verify(design, x, simulator, vectors=vectors, out=folder)
     lines = [f"{design.name}: {found}"]
     if labels is not None and x is not None:
@@ -222,6 +224,12 @@ def _read_inputs(file: Path, design: Design, count: int) -> tuple[Any, Any]:
     except (OSError, KeyError, ValueError) as error:
         raise ResultError(f"'{file}' holds no raw 'images' ({error})") from error
     shape = design.graph.input.shape
+    if not images.ndim or not len(images):
+        raise ResultError(f"'{file}' holds no images; give at least one")
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise ResultError(
+            f"'{file}' holds {len(images)} images and labels of shape {labels.shape}; give one each"
+        )
     if images[0].size != design.graph.input.size:
         raise SpecError(f"'{file}': images have shape {images.shape[1:]}, the design takes {shape}")
     return images.reshape(-1, *shape), labels

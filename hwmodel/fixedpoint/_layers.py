@@ -31,6 +31,7 @@ __all__ = [
     "Argmax",
     "BatchNorm",
     "Bound",
+    "Concat",
     "Dense",
     "Flatten",
     "Layer",
@@ -337,6 +338,47 @@ class Add(Layer):
         least = tuple(np.full(t.shape, t.fmt.min_raw, t.fmt.dtype) for t in types)
         greatest = tuple(np.full(t.shape, t.fmt.max_raw, t.fmt.dtype) for t in types)
         return Bound(low, high, frac_bits, least, greatest)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Concat(Layer):
+    """The channels of two or more inputs one after the other, each cast to the output; other sizes must agree.
+
+    Parameters:
+        output: format of the result; None keeps a format that all inputs share, or else takes the narrowest one
+            that holds every number of all of them.
+
+    Example:
+        >>> types = (TensorType((1,), Fixed(4, 2)), TensorType((2,), Fixed(4, 4)))
+        >>> Concat("both").evaluate([[3]], [[-2, 1]], types=types), Concat("both").output_type(*types).fmt
+        (array([[ 3, -8,  4]]), Fixed(6, 4))
+    """
+
+    output: Fixed | None = None
+    arity: ClassVar[tuple[int, int]] = (2, 1 << 20)
+
+    def __post_init__(self) -> None:
+        """Check the format."""
+        super().__post_init__()
+        self.set_format("output", optional=True)
+
+    def output_type(self, *inputs: TensorType) -> TensorType:
+        """Add up the channels."""
+        self.check_arity(len(inputs))
+        if len({t.shape[1:] for t in inputs}) > 1:
+            shapes = ", ".join(str(t.shape) for t in inputs)
+            self.refuse(f"its inputs have shapes {shapes}; make all but the channels the same")
+        fmt, formats = self.output or inputs[0].fmt, [t.fmt for t in inputs]
+        if self.output is None and len(set(formats)) > 1:
+            frac = max(f.frac_bits for f in formats)
+            low = min(f.min_raw << (frac - f.frac_bits) for f in formats)
+            fmt = Bound(low, max(f.max_raw << (frac - f.frac_bits) for f in formats), frac).fmt
+        return TensorType((sum(t.shape[0] for t in inputs), *inputs[0].shape[1:]), fmt)
+
+    def apply(self, raws: tuple[Raws, ...], types: Types) -> Raws:
+        """Evaluate without checks."""
+        fmt = self.output_type(*types).fmt
+        return np.concatenate([recast(r, t.fmt, fmt) for r, t in zip(raws, types, strict=True)], axis=1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

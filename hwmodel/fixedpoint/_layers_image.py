@@ -272,7 +272,11 @@ class Pool(Layer):
     def windows(self, raw: Raws, source: TensorType, fill: int) -> Raws:
         """Give what each output sees, shape (batch, channels, *places, samples)."""
         kernel, stride, padding = self.steps(source.shape)
-        padded = np.pad(raw, [(0, 0), (0, 0), *((p, p) for p in padding)], constant_values=fill)
+        # np.pad would fill object arrays with int64 scalars, which overflow beside wide Python ints.
+        sizes = [n + 2 * p for n, p in zip(source.shape[1:], padding, strict=True)]
+        padded = np.full((*raw.shape[:2], *sizes), fill, raw.dtype)
+        inside = tuple(slice(p, p + n) for n, p in zip(source.shape[1:], padding, strict=True))
+        padded[(slice(None), slice(None), *inside)] = raw
         seen = sliding_window_view(padded, kernel, axis=tuple(range(2, raw.ndim)))
         seen = seen[(slice(None), slice(None), *(slice(None, None, step) for step in stride))]
         return seen.reshape(*seen.shape[: raw.ndim], prod(kernel))

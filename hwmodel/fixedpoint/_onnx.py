@@ -26,6 +26,14 @@ from hwmodel.fixedpoint._raw import Raws, as_format
 
 EXACT_BITS = 32  # a float constant that so many bits hold exactly is taken as it is
 
+STANDARD = ("", "ai.onnx")  # domains
+QUANTISERS = (
+    "Quant",
+    "IntQuant",
+    "BipolarQuant",
+    "Trunc",
+)  # operators of QONNX, whose domain has had many names
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -47,6 +55,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
     place: int
+    domain: str = ""
 
     def __str__(self) -> str:
         """How errors name the node."""
@@ -150,6 +159,7 @@ class Importer:
                     tuple(n.output),
                     {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute},
                     place,
+                    n.domain,
                 )
                 for place, n in enumerate(self.proto.node)
             ]
@@ -190,6 +200,10 @@ class Importer:
         self.made[entry.name], self.types[INPUT] = INPUT, kind
         for node in self.nodes:
             handler = HANDLERS.get(node.kind)
+            if node.domain not in STANDARD and node.kind not in QUANTISERS:
+                node.refuse(
+                    f"its domain '{node.domain}' is not that of ONNX; replace it by standard operators"
+                )
             if handler is None:
                 node.refuse(f"this operator is not supported; known are {', '.join(sorted(HANDLERS))}")
             self._check_inputs(node)
@@ -230,7 +244,7 @@ class Importer:
 
     def _check_inputs(self, node: Node) -> None:
         for tensor in node.inputs:
-            if tensor in self.unscaled and node.kind != "DequantizeLinear":
+            if tensor in self.unscaled and node.kind not in ("DequantizeLinear", "Clip"):
                 node.refuse(
                     f"it reads '{tensor}', the integers of QuantizeLinear; put a DequantizeLinear between"
                 )

@@ -9,12 +9,13 @@ import numpy as np
 
 from hwmodel.fixedpoint._fold import fold_batch_norm
 from hwmodel.fixedpoint._format import Fixed
-from hwmodel.fixedpoint._layers import Add, Argmax, BatchNorm, Dense, Flatten, PReLU, ReLU
+from hwmodel.fixedpoint._layers import Add, Argmax, BatchNorm, Concat, Dense, Flatten, PReLU, ReLU
 from hwmodel.fixedpoint._layers_base import TensorType
 from hwmodel.fixedpoint._layers_image import AvgPool, Conv1d, Conv2d, MaxPool
 from hwmodel.fixedpoint._layers_sum import WeightedSum
 from hwmodel.fixedpoint._onnx import Constant, Floats, Importer, Node
 from hwmodel.fixedpoint._onnx_quant import (
+    import_clip,
     import_dequantize_linear,
     import_quant,
     import_quantize_linear,
@@ -48,7 +49,37 @@ def import_transpose(importer: Importer, node: Node) -> None:
     if node.inputs[0] not in importer.constants:
         node.refuse("only constants can be transposed; export the model channels first")
     constant = importer.constants[node.inputs[0]]
-    importer.set_constant(node, np.transpose(constant.values, node.get("perm", None)), constant.fmt)
+    axes = node.get("perm", None)
+    if axes is not None and sorted(axes) != list(range(constant.values.ndim)):
+        node.refuse(f"perm={list(axes)} does not fit shape {constant.values.shape}; export the model anew")
+    importer.set_constant(node, np.transpose(constant.values, axes), constant.fmt)
+
+
+def import_dropout(importer: Importer, node: Node) -> None:
+    """Import Dropout, which changes nothing outside training."""
+    if len(node.inputs) > 2 and node.inputs[2] and importer.scalar(node, 2, "training mode"):
+        node.refuse("training_mode=1 drops numbers at random; export the model for inference")
+    importer.alias(node)
+
+
+def import_concat(importer: Importer, node: Node) -> None:
+    """Import Concat of tensors along the channels, or of constants along any axis."""
+    axis = int(node.get("axis", 1))
+    known = [importer.constants[t] for t in node.inputs if t in importer.constants]
+    if len(known) == len(node.inputs):
+        try:
+            joined = np.concatenate([constant.values for constant in known], axis)
+        except ValueError as error:
+            node.refuse(f"axis={axis}: {error}; export the model anew")
+        fmt = known[0].fmt if len({constant.fmt for constant in known}) == 1 else None
+        importer.set_constant(node, joined, fmt)
+        return
+    sources = tuple(importer.source(node, k) for k in range(len(node.inputs)))
+    node.only("axis", 1, -len(importer.types[sources[0]].shape), default=1)
+    if len(sources) == 1:
+        importer.alias(node)
+        return
+    importer.add(node, Concat(importer.name_for(node), sources), is_open=True)
 
 
 # --------------------------------------------------------------------------------------------- sums of products
@@ -85,6 +116,10 @@ def _bias(importer: Importer, node: Node, bias: Constant | None, outputs: int) -
         return {}
     if bias.values.size not in (1, outputs):
         node.refuse(f"its bias has shape {bias.values.shape}, wanted ({outputs},)")
+    if bias.values.size > 1 and bias.values.shape[-1] != outputs:
+        node.refuse(
+            f"its bias has shape {bias.values.shape}, one number an input of the batch; wanted ({outputs},)"
+        )
     raw, fmt = importer.raws(node, bias, "bias")
     return {"bias": np.broadcast_to(raw.reshape(-1), (outputs,)), "bias_fmt": fmt}
 
@@ -318,9 +353,7 @@ def _window(
 def import_flatten(importer: Importer, node: Node) -> None:
     """Import Flatten, and Reshape to one row."""
     if node.kind == "Reshape" and node.inputs[0] in importer.constants:
-        shape = importer.constant(node, 1, "shape").values.astype(int)
-        constant = importer.constants[node.inputs[0]]
-        importer.set_constant(node, constant.values.reshape(shape), constant.fmt)
+        _reshape_constant(importer, node, importer.constants[node.inputs[0]])
         return
     source = importer.source(node)
     kind = importer.types[source]
@@ -332,6 +365,17 @@ def import_flatten(importer: Importer, node: Node) -> None:
         importer.alias(node)
         return
     importer.add(node, Flatten(importer.name_for(node), (source,)))
+
+
+def _reshape_constant(importer: Importer, node: Node, constant: Constant) -> None:
+    shape = [int(n) for n in importer.constant(node, 1, "shape").values.reshape(-1)]
+    old = constant.values.shape
+    if not node.get("allowzero", 0):  # a 0 keeps the size that stands there
+        shape = [old[k] if n == 0 and k < len(old) else n for k, n in enumerate(shape)]
+    try:
+        importer.set_constant(node, constant.values.reshape(shape), constant.fmt)
+    except ValueError:
+        node.refuse(f"a constant of shape {old} cannot become {shape}; export the model anew")
 
 
 def _check_reshape(importer: Importer, node: Node, kind: TensorType) -> None:
@@ -360,11 +404,13 @@ HANDLERS: dict[str, Handler] = {
     "AveragePool": import_pool,
     "BatchNormalization": import_batch_normalization,
     "BipolarQuant": import_quant,
+    "Clip": import_clip,
+    "Concat": import_concat,
     "Constant": import_constant,
     "Conv": import_conv,
     "DequantizeLinear": import_dequantize_linear,
     "Div": import_arithmetic,
-    "Dropout": import_identity,
+    "Dropout": import_dropout,
     "Flatten": import_flatten,
     "Gemm": import_gemm,
     "GlobalAveragePool": import_pool,

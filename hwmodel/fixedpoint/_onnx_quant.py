@@ -163,9 +163,18 @@ def import_quant(importer: Importer, node: Node) -> None:
     _quantise(importer, node, READERS[node.kind](importer, node))
 
 
+def _check_scales(node: Node, scales: tuple[int, ...], values: tuple[int, ...]) -> None:
+    """Refuse scales that do not broadcast over a constant."""
+    padded = (1,) * (len(values) - len(scales)) + scales
+    if len(scales) > len(values) or any(s not in (1, n) for s, n in zip(padded, values, strict=True)):
+        node.refuse(f"its scale has shape {scales}, which does not fit a constant of shape {values}")
+
+
 def _quantise(importer: Importer, node: Node, quantiser: Quantiser) -> None:
     if node.inputs[0] in importer.constants:
-        result = quantiser.on_constant(importer.constants[node.inputs[0]])
+        constant = importer.constants[node.inputs[0]]
+        _check_scales(node, quantiser.frac_bits.shape, constant.values.shape)
+        result = quantiser.on_constant(constant)
         importer.set_constant(node, result.values, result.fmt)
         return
     if quantiser.frac_bits.size != 1:
@@ -205,6 +214,27 @@ def import_quantize_linear(importer: Importer, node: Node) -> None:
         return
     _quantise(importer, node, quantiser)
     importer.unscaled[node.outputs[0]] = int(quantiser.frac_bits.reshape(-1)[0])
+
+
+def import_clip(importer: Importer, node: Node) -> None:
+    """Import Clip of constants, and of the integers of QuantizeLinear to those of fewer bits."""
+    low, high = (importer.scalar(node, k, what) for k, what in ((1, "minimum"), (2, "maximum")))
+    if node.inputs[0] in importer.constants:
+        values = importer.constants[node.inputs[0]].values
+        importer.set_constant(node, np.asarray(np.clip(values, low, high)))
+        return
+    if node.inputs[0] not in importer.unscaled:
+        node.refuse("only what QuantizeLinear gave can be clipped; use Relu, or a Quant with fewer bits")
+    frac_bits, source = importer.unscaled[node.inputs[0]], importer.source(node)
+    width = max(int(high), -int(low) - 1, 0).bit_length() + (low < 0)
+    fmt = importer.types[source].fmt
+    ends = {(-(2 ** (width - 1)), "SAT"), (1 - 2 ** (width - 1), "SAT_SYM")} if low < 0 else {(0, "SAT")}
+    overflow = dict(ends).get(int(low))
+    if overflow is None or int(high) != 2 ** (width - (low < 0)) - 1 or (low, high) != (int(low), int(high)):
+        node.refuse(f"{low:g} to {high:g} is the range of no whole number of bits; export it with such a one")
+    target = Fixed(width, width - frac_bits, low < 0, fmt.rounding, overflow)
+    importer.add(node, Requantize(importer.name_for(node), (source,), output=target))
+    importer.unscaled[node.outputs[0]] = frac_bits
 
 
 def import_dequantize_linear(importer: Importer, node: Node) -> None:

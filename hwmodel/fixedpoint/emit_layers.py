@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hwmodel.errors import SpecError
 from hwmodel.fixedpoint import _layers, _layers_image
 from hwmodel.fixedpoint._cast import requantize
+from hwmodel.fixedpoint._format import Fixed
 from hwmodel.fixedpoint._layers_base import Layer, TensorType
 from hwmodel.fixedpoint._layers_sum import WeightedSum
 from hwmodel.fixedpoint.emit_cast import emit_cast
@@ -112,6 +113,7 @@ class Emitter:
             _layers.ReLU: self._relu,
             _layers.PReLU: self._prelu,
             _layers.Add: self._add,
+            _layers.Concat: self._concat,
             _layers.Threshold: self._threshold,
             _layers.Argmax: self._argmax,
             _layers.Flatten: self._flatten,
@@ -145,9 +147,7 @@ class Emitter:
         shape = types[0].shape[1:]
         for place in np.ndindex(*out.shape[1:]):
             begins = [p * s - pad for p, s, pad in zip(place, layer.stride, layer.padding, strict=True)]
-            taps = tuple(
-                slice(max(-b, 0), min(k, n - b)) for b, k, n in zip(begins, layer.kernel, shape, strict=True)
-            )
+            taps = tuple(_taps(b, k, n) for b, k, n in zip(begins, layer.kernel, shape, strict=True))
             seen = tuple(slice(b + t.start, b + t.stop) for b, t in zip(begins, taps, strict=True))
             result[(slice(None), *place)] = self.window(layer, tensors[0], types[0], out, taps, seen)
         return result
@@ -169,7 +169,7 @@ class Emitter:
             own = weights[group * outputs : (group + 1) * outputs].reshape(outputs, -1).T
             numbers = list(image[(slice(group * inputs, (group + 1) * inputs), *seen)].reshape(-1))
             columns = slice(group * outputs, (group + 1) * outputs)
-            result += self.weighted(layer, own, numbers, source, out, columns)
+            result += self.weighted(layer, own, numbers, source, out, columns, any(tap.start for tap in taps))
         return _tensor(result, (len(weights),))
 
     def weighted(
@@ -180,11 +180,15 @@ class Emitter:
         source: TensorType,
         out: TensorType,
         columns: slice = slice(None),
+        padded: bool = False,
     ) -> list[Number]:
-        """Build y = cast(x @ weights + bias) with the accumulator's casts; `columns` of the bias belong to it."""
+        """Build y = cast(x @ weights + bias) with the accumulator's casts.
+
+        `columns` of the bias belong to it; `padded` says that the first product in order lies in the padding.
+        """
         bias = layer.bias[columns] if layer.bias is not None else None
         if layer.each_step:
-            sums = self._steps(layer, weights, numbers, bias)
+            sums = self._steps(layer, weights, numbers, bias, padded)
         else:
             frac_bits = layer.sum_frac_bits(source)
             moved = weights.astype(object) << (frac_bits - source.fmt.frac_bits - layer.weights_fmt.frac_bits)
@@ -206,8 +210,13 @@ class Emitter:
         weights: npt.NDArray[Any],
         numbers: list[Number],
         bias: npt.NDArray[Any] | None,
+        padded: bool,
     ) -> list[Number]:
-        """Build a chain that casts to the accumulator after each product."""
+        """Build a chain that casts to the accumulator after each product; products that are 0 are left out.
+
+        A cast does nothing to what a cast has given, so only a zero product in front of all others shows: it casts
+        the bias, and SAT_SYM moves the least number.
+        """
         assert layer.accumulator is not None
         sums = []
         for j in range(weights.shape[1]):
@@ -215,6 +224,8 @@ class Emitter:
             if bias is not None and layer.bias_fmt is not None:
                 start = int(requantize(bias[j : j + 1], layer.bias_fmt, layer.accumulator)[0])
                 total = constant(start, layer.accumulator.frac_bits)
+                if padded or not numbers or weights[0, j] == 0:
+                    total = emit_cast(total, layer.accumulator)
             for x, w in zip(numbers, weights[:, j].tolist(), strict=True):
                 if w:
                     total = emit_cast(
@@ -230,6 +241,8 @@ class Emitter:
         from hwmodel.fixedpoint.adders import adder_graph
         from hwmodel.fixedpoint.emit_products import build_products
 
+        if not numbers:  # a window that lies wholly in the padding
+            return [constant(int(value), frac_bits) for value in offset]
         formats = tuple((number.width, number.signed) for number in numbers)
         key = weights.shape, tuple(weights.reshape(-1).tolist()), tuple(offset.tolist()), formats
         if key not in self.graphs:
@@ -266,9 +279,13 @@ class Emitter:
         types: Sequence[TensorType],
         out: TensorType,
     ) -> Tensor:
-        if types[0].fmt == out.fmt:  # a copy, not a cast: SAT_SYM leaves its least raw alone
-            return tensors[0]
-        return _each(tensors[0], lambda x, _: emit_cast(x, out.fmt))
+        return self._copied(tensors[0], types[0].fmt, out.fmt)
+
+    @staticmethod
+    def _copied(tensor: Tensor, source: Fixed, target: Fixed) -> Tensor:
+        if source == target:  # a copy, not a cast: SAT_SYM leaves its least raw alone
+            return tensor.copy()
+        return _each(tensor, lambda x, _: emit_cast(x, target))
 
     def _relu(
         self, layer: _layers.ReLU, tensors: Sequence[Tensor], types: Sequence[TensorType], out: TensorType
@@ -296,6 +313,12 @@ class Emitter:
             total = sum_of([(number_at(tensor, index), 1) for tensor in tensors], frac_bits)
             result[index] = emit_cast(total, out.fmt)
         return result
+
+    def _concat(
+        self, layer: _layers.Concat, tensors: Sequence[Tensor], types: Sequence[TensorType], out: TensorType
+    ) -> Tensor:
+        pairs = zip(tensors, types, strict=True)
+        return np.concatenate([self._copied(tensor, kind.fmt, out.fmt) for tensor, kind in pairs])
 
     def _threshold(
         self,
@@ -354,6 +377,12 @@ class Emitter:
         out: TensorType,
     ) -> Tensor:
         return _pooled(layer, tensors[0], types[0], out, lambda seen: mean(layer, seen, types[0], out))
+
+
+def _taps(begin: int, kernel: int, length: int) -> slice:
+    """The taps that lie on an axis of `length` samples where the first meets sample `begin`; maybe none."""
+    first = min(max(-begin, 0), kernel)
+    return slice(first, max(min(kernel, length - begin), first))
 
 
 def greatest(seen: Sequence[Number]) -> Number:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from hwmodel.errors import SpecError
-from hwmodel.fixedpoint._cast import requantize
 from hwmodel.fixedpoint._graph import Graph
 from hwmodel.fixedpoint._layers import Dense
 from hwmodel.fixedpoint._layers_base import INPUT, TensorType
-from hwmodel.fixedpoint._layers_sum import extremes
+from hwmodel.fixedpoint._layers_image import Convolution
 from hwmodel.fixedpoint.emit_cast import emit_cast
 from hwmodel.fixedpoint.emit_design import Design
 from hwmodel.fixedpoint.emit_layers import Emitter, Tensor, element_name
+from hwmodel.fixedpoint.emit_mac_sums import counter, finished, partial_range, pick, starts
 from hwmodel.fixedpoint.emit_numbers import (
     Number,
     add,
@@ -41,7 +41,7 @@ from hwmodel.fixedpoint.emit_parallel import (
     ports_of,
     titles_of,
 )
-from hwmodel.fixedpoint.emit_pipeline import remove_dead
+from hwmodel.fixedpoint.emit_pipeline import new_block, remove_dead
 from hwmodel.fixedpoint.emit_verilog import verilog_text
 
 Wire = Any  # a pyrtl.WireVector; PyRTL has no types
@@ -118,8 +118,8 @@ class _Control:
         self.step, self.group = [], []
         zero, before = pyrtl.Const(0, 1), self.start
         for active, (name, folding) in zip(self.active, foldings, strict=True):
-            step, step_ends = self._counter(f"{name}_step", folding.steps, active)
-            group, group_ends = self._counter(f"{name}_group", folding.groups, active & step_ends)
+            step, step_ends = counter(f"{name}_step", folding.steps, active, pins.rst)
+            group, group_ends = counter(f"{name}_group", folding.groups, active & step_ends, pins.rst)
             self.step.append((step, step_ends))
             self.group.append((group, group_ends))
             last = pyrtl.WireVector(1, f"{name}_last")
@@ -127,20 +127,6 @@ class _Control:
             active.next <<= pyrtl.select(pins.rst, zero, before | (active & ~last))
             before = last
         self.done.next <<= pyrtl.select(pins.rst, zero, before | (self.done & ~pins.out_ready))
-
-    def _counter(self, name: str, count: int, enable: Wire) -> tuple[Wire, Wire]:
-        """A counter from 0 to count - 1 and the bit that says that it is there."""
-        import pyrtl
-
-        if count == 1:
-            return pyrtl.Const(0, 1), pyrtl.Const(1, 1)
-        width = (count - 1).bit_length()
-        register = pyrtl.Register(width, name)
-        ends = register == pyrtl.Const(count - 1, width)
-        following = pyrtl.select(ends, pyrtl.Const(0, width), (register + 1)[0:width])
-        kept = pyrtl.select(enable, following, register)
-        register.next <<= pyrtl.select(self.pins.rst, pyrtl.Const(0, width), kept)
-        return register, ends
 
 
 def emit_mac(graph: Graph, name: str, fold: int | None, share: bool) -> Design:
@@ -154,13 +140,17 @@ def emit_mac(graph: Graph, name: str, fold: int | None, share: bool) -> Design:
     if fold is not None and fold < 1:
         raise SpecError(f"emit '{name}': fold={fold}; a dense layer takes at least one cycle")
     unused = set(graph.unused)
+    if any(isinstance(layer, Convolution) and layer.name not in unused for layer in graph.layers):
+        from hwmodel.fixedpoint.emit_mac_maps import emit_maps
+
+        return emit_maps(graph, name, fold, share)
     dense = [layer for layer in graph.layers if isinstance(layer, Dense) and layer.name not in unused]
     if not dense:
         raise SpecError(
             f"emit '{name}': graph '{graph.name}' has no dense layer to fold; take style='parallel'"
         )
     foldings = {layer.name: Folding.of(len(layer.weights), layer.weights.shape[1], fold) for layer in dense}
-    block, kind, out = pyrtl.Block(), graph.input, graph.output_type
+    block, kind, out = new_block(), graph.input, graph.output_type
     with pyrtl.set_working_block(block, no_sanity_check=True):
         pins = Pins(kind.size * kind.fmt.width, out.size * out.fmt.width)
         emitter, sections = Emitter(share, taken={*PORTS, "clk", "start", "done"}), Sections(block)
@@ -225,14 +215,11 @@ class _Mac:
         """Give the outputs, held until the layer runs again."""
         layer, folding = self.layer, self.folding
         chosen = [self._input(list(x), k, source) for k in range(folding.side)]
-        out = layer.result_format((source,))
         result = np.empty(folding.outputs, object)
         for lane in range(folding.lanes):
             columns = range(lane * folding.groups, min((lane + 1) * folding.groups, folding.outputs))
             for j, total in zip(columns, self._lane(lane, columns, chosen, source), strict=True):
-                if not layer.each_step and layer.accumulator is not None:
-                    total = emit_cast(total, layer.accumulator)
-                final = emit_cast(total, out)
+                final = finished(layer, total, source)
                 result[j] = named(final, self.emitter.free(element_name(layer.name, (j,))))
         return result
 
@@ -248,7 +235,7 @@ class _Mac:
         if low == high:
             return x[0]
         wire = pyrtl.WireVector(width, self.emitter.free(f"{self.layer.name}_x_{side}"))
-        wire <<= _pick(self.step, chosen)
+        wire <<= pick(self.step, chosen)
         return Number(wire, low, high, source.fmt.frac_bits)
 
     def _lane(self, lane: int, columns: range, chosen: list[Number], source: TensorType) -> list[Number]:
@@ -256,10 +243,10 @@ class _Mac:
         import pyrtl
 
         layer, free = self.layer, self.emitter.free
-        low, high, frac_bits = self._range(columns, source)
+        low, high, frac_bits = partial_range(layer, layer.weights[:, list(columns)], columns, source)
         width = width_of(low, high)
         held = Number(pyrtl.Register(width, free(f"{layer.name}_acc_{lane}")), low, high, frac_bits)
-        first = self._first(self._starts(columns, source, frac_bits), held)
+        first = self._first(starts(layer, columns, frac_bits), held)
         total = first
         for side, x in enumerate(chosen):
             product = times(x, self._weight(columns, lane, side))
@@ -273,29 +260,6 @@ class _Mac:
             return [held]
         return self._stored(columns, lane, grown, held)
 
-    def _range(self, columns: range, source: TensorType) -> tuple[int, int, int]:
-        layer = self.layer
-        if layer.each_step and layer.accumulator is not None:
-            fmt = layer.accumulator
-            return fmt.min_raw, fmt.max_raw, fmt.frac_bits
-        frac_bits = layer.sum_frac_bits(source)
-        shift = frac_bits - source.fmt.frac_bits - layer.weights_fmt.frac_bits
-        least, most = extremes(layer.weights[:, list(columns)], source.fmt)
-        bias = layer.aligned_bias(frac_bits)
-        offset = np.zeros(len(columns), object) if bias is None else bias[list(columns)]
-        low, high = (least << shift) + offset, (most << shift) + offset
-        # Each partial sum lies between the bias and the ends, so the bias belongs to the range.
-        return min(*low, *offset, 0), max(*high, *offset, 1), frac_bits
-
-    def _starts(self, columns: range, source: TensorType, frac_bits: int) -> list[int]:
-        layer = self.layer
-        if layer.bias is None or layer.bias_fmt is None:
-            return [0] * len(columns)
-        bias = layer.bias[list(columns)]
-        if layer.each_step and layer.accumulator is not None:
-            return [int(b) for b in requantize(bias, layer.bias_fmt, layer.accumulator)]
-        return [int(b) << (frac_bits - layer.bias_fmt.frac_bits) for b in bias]
-
     def _first(self, starts: list[int], held: Number) -> Number:
         """What the step adds to: the bias in the first step of a group, else the accumulator."""
         import pyrtl
@@ -304,7 +268,7 @@ class _Mac:
             return constant(starts[0], held.frac_bits)
         width = len(held.wire)
         words = [pyrtl.Const(start & ((1 << width) - 1), width) for start in starts]
-        start = _pick(self.group, words)
+        start = pick(self.group, words)
         if self.folding.steps == 1:
             return Number(start, held.low, held.high, held.frac_bits)
         begins = self.step == pyrtl.Const(0, len(self.step))
@@ -355,15 +319,3 @@ class _Mac:
             register.next <<= pyrtl.select(take, total, register)
             sums.append(Number(register, held.low, held.high, held.frac_bits))
         return sums
-
-
-def _pick(index: Wire, words: Sequence[Wire]) -> Wire:
-    """Give words[index] by a tree of multiplexers; an index beyond the end may give any of them."""
-    import pyrtl
-
-    level, bit = list(words), 0
-    while len(level) > 1:
-        pairs = [level[k : k + 2] for k in range(0, len(level), 2)]
-        level = [pyrtl.select(index[bit], p[1], p[0]) if len(p) == 2 else p[0] for p in pairs]
-        bit += 1
-    return level[0]

@@ -13,7 +13,7 @@ from hwmodel.fixedpoint._layers_base import INPUT, TensorType
 from hwmodel.fixedpoint.emit_design import LEVELS_A_STAGE, MAX_RANKS, Design, DesignPort, spec_hash
 from hwmodel.fixedpoint.emit_layers import Emitter, Tensor, element_name
 from hwmodel.fixedpoint.emit_numbers import from_raw, join, named
-from hwmodel.fixedpoint.emit_pipeline import Handshake, add_ranks, depth_of, remove_dead
+from hwmodel.fixedpoint.emit_pipeline import Handshake, add_ranks, depth_of, new_block, remove_dead
 from hwmodel.fixedpoint.emit_verilog import verilog_text
 
 Wire = Any  # a pyrtl.WireVector; PyRTL has no types
@@ -77,7 +77,7 @@ def emit_parallel(graph: Graph, name: str, pipeline: int | None, share: bool) ->
     """Make the design; see `emit`."""
     import pyrtl
 
-    block, kind, out = pyrtl.Block(), graph.input, graph.output_type
+    block, kind, out = new_block(), graph.input, graph.output_type
     with pyrtl.set_working_block(block, no_sanity_check=True):
         pins = Pins(kind.size * kind.fmt.width, out.size * out.fmt.width)
         emitter = Emitter(share, taken={*PORTS})

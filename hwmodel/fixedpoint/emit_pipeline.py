@@ -9,11 +9,12 @@ ranks; only the latency changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 Wire = Any  # a pyrtl.WireVector; PyRTL has no types
 
-__all__ = ["Handshake", "add_ranks", "depth_of", "drivers_of", "in_order", "remove_dead"]
+__all__ = ["Handshake", "add_ranks", "depth_of", "drivers_of", "in_order", "new_block", "remove_dead"]
 
 # Levels of logic: a carry chain costs a table, then little for each further bit.
 _DELAY: dict[str, Callable[[int], float]] = {
@@ -34,6 +35,28 @@ _DELAY: dict[str, Callable[[int], float]] = {
     "*": lambda w: 4.0 + w / 8,
     "m": lambda w: 1.0,
 }
+
+
+@lru_cache(maxsize=1)
+def _block_class() -> type:
+    """A block in which no two wires share a name; PyRTL itself would let the second replace the first."""
+    import pyrtl
+
+    class NamedBlock(pyrtl.Block):  # type: ignore[misc]  # PyRTL has no types
+        def add_wirevector(self, wirevector: Wire) -> None:
+            name, known = wirevector.name, self.wirevector_by_name
+            # What a layer is called must not meet `clk`, the control's registers or PyRTL's own names.
+            while name == "clk" or known.get(name, wirevector) is not wirevector:
+                name += "0" if name.startswith("tmp") and name[3:].isdigit() else "_"
+            wirevector._name = name
+            super().add_wirevector(wirevector)
+
+    return NamedBlock
+
+
+def new_block() -> Any:
+    """Give an empty PyRTL block that renames a wire whose name is taken, by a "_" at its end."""
+    return _block_class()()
 
 
 def drivers_of(block: Any) -> dict[Any, Any]:

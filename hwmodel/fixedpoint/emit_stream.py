@@ -1,21 +1,24 @@
 """The stages of style "stream": line-buffered windows, frames collected from pixels, and a model of their timing.
 
 A stage takes one pixel (all channels) a beat. A window stage walks over the padded image: it takes a pixel where the
-place lies on the image and makes one up where it lies in the padding; a chain of registers holds the last lines, and
-fixed places of the chain are the window.
+place lies on the image and makes one up where it lies in the padding; a chain of registers and memories holds the last
+lines, and fixed places of the chain are the window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from hwmodel.fixedpoint._layers_base import TensorType
 from hwmodel.fixedpoint.emit_layers import Tensor
+from hwmodel.fixedpoint.emit_mac_sums import counter
 from hwmodel.fixedpoint.emit_numbers import from_raw
+from hwmodel.fixedpoint.emit_stream_lines import line_chain
 
 Wire = Any  # a pyrtl.WireVector; PyRTL has no types
 
@@ -38,17 +41,28 @@ class Walk:
     Parameters:
         shape: height and width of the image.
         kernel, stride, padding: along the same axes.
+        repeats: beats for which a window stays, so that a part of the outputs is worked out in each.
     """
 
     shape: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
+    repeats: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width with the padding."""
         return self.shape[0] + 2 * self.padding[0], self.shape[1] + 2 * self.padding[1]
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Windows along both axes."""
+        rows, cols = (
+            (size - kernel) // stride + 1
+            for size, kernel, stride in zip(self.size, self.kernel, self.stride, strict=True)
+        )
+        return rows, cols
 
     def is_padding(self, axis: int, place: int) -> bool:
         """Whether a place lies outside the image."""
@@ -82,8 +96,9 @@ class WindowStage:
         self.offers <<= padding | source.valid
         self.advance = pyrtl.WireVector(1, f"{name}_accepts")
         self.step = pyrtl.WireVector(1, f"{name}_moves")
-        self.step <<= self.offers & (self.advance | ~self.emits)
-        source.ready <<= ~padding & (self.advance | ~self.emits)
+        self.part, self.last_part = self._parts()
+        self.step <<= self.offers & self._free()
+        source.ready <<= ~padding & self._free()
         width = kind.shape[0] * kind.fmt.width
         word = sum((fill & ((1 << kind.fmt.width) - 1)) << (c * kind.fmt.width) for c in range(kind.shape[0]))
         self.newest = pyrtl.WireVector(width, f"{name}_pixel")
@@ -91,11 +106,20 @@ class WindowStage:
         last_col, last_row = col_flags[2], row_flags[2]
         self._count(self.col, last_col, self.step)
         self._count(self.row, last_row, self.step & last_col)
-        self.chain = [self.newest]
-        for k in range(walk.length):
-            register = pyrtl.Register(width, f"{name}_line_{k + 1}")
-            register.next <<= pyrtl.select(self.step, self.chain[-1], register)
-            self.chain.append(register)
+        self.chain = line_chain(name, self.newest, walk, self.step, rst)
+
+    def _parts(self) -> tuple[Wire, Wire]:
+        """The part of the outputs that is worked out, and whether it is the last; None where there is only one."""
+        if self.walk.repeats == 1:
+            return None, None
+        enable = self.offers & self.emits & self.advance
+        return counter(f"{self.name}_part", self.walk.repeats, enable, self.rst)
+
+    def _free(self) -> Wire:
+        """Whether the window may move."""
+        if self.last_part is None:
+            return self.advance | ~self.emits
+        return (self.advance & self.last_part) | ~self.emits
 
     def _counter(self, what: str, axis: int) -> tuple[Wire, tuple[Wire, Wire, Wire]]:
         """A position and what is true there: padding, end of a window, last place."""
@@ -210,6 +234,7 @@ class _Model:
     what: Walk | Frame | None
     ranks: list[bool] = field(default_factory=list)
     place: int = 0
+    part: int = 0
     full: bool = False
 
     def offer(self, has_input: bool, advance: bool) -> tuple[bool, bool, bool]:
@@ -221,16 +246,19 @@ class _Model:
         row, col = divmod(self.place, self.what.size[1])
         padding = self.what.is_padding(0, row) or self.what.is_padding(1, col)
         emits = self.what.ends_window(0, row) and self.what.ends_window(1, col)
-        free = advance or not emits
+        free = (advance and self.part == self.what.repeats - 1) or not emits
         return (
             not padding and free and has_input,
             (padding or has_input) and free,
             emits and (padding or has_input),
         )
 
-    def clock(self, takes: bool, moves: bool, advance: bool) -> None:
+    def clock(self, takes: bool, moves: bool, gives: bool, advance: bool) -> None:
         """Go to the next cycle."""
+        if isinstance(self.what, Walk) and gives and advance:
+            self.part += 1
         if isinstance(self.what, Walk) and moves:
+            self.part = 0
             self.place = (self.place + 1) % (self.what.size[0] * self.what.size[1])
         if isinstance(self.what, Frame):
             last = takes and self.place == self.what.beats - 1
@@ -242,6 +270,8 @@ def control_timing(
     stages: Sequence[tuple[Walk | Frame | None, int]], beats_in: int, beats_out: int
 ) -> tuple[int, int]:
     """Give latency (last word in to last word out) and interval between frames, nothing stalling.
+
+    The first frames only fill the ranks and may come faster; the interval is that of the state that comes back.
 
     Parameters:
         stages: for each stage what it does and its ranks of registers.
@@ -255,7 +285,9 @@ def control_timing(
     taken, given, cycle = 0, 0, 0
     taken_at: list[int] = []
     given_at: list[int] = []
-    while len(taken_at) < 3 or len(given_at) < 1:
+    seen: dict[Any, int] = {}  # state after the last word of a frame -> number of the frame
+    again: tuple[int, int] | None = None
+    while again is None or not given_at:
         ready = True  # of what comes behind, from the last stage backwards
         plans: list[tuple[bool, bool, bool, list[bool]]] = []
         for index in reversed(range(len(models))):
@@ -279,6 +311,11 @@ def control_timing(
             model.ranks = [
                 new if move else old for new, old, move in zip(before, model.ranks, advances, strict=True)
             ]
-            model.clock(takes, moves, advances[0])
+            model.clock(takes, moves, emits, advances[0])
+        if again is None and taken_at and taken_at[-1] == cycle:
+            state = tuple((model.place, model.part, model.full, *model.ranks) for model in models)
+            again = (seen[state], len(taken_at) - 1) if state in seen else None
+            seen.setdefault(state, len(taken_at) - 1)
         cycle += 1
-    return given_at[0] - taken_at[0], taken_at[2] - taken_at[1]
+    first, last = again
+    return given_at[0] - taken_at[0], ceil((taken_at[last] - taken_at[first]) / (last - first))

@@ -19,6 +19,8 @@ Wire = Any  # a pyrtl.WireVector; PyRTL has no types
 __all__ = ["KEYWORDS", "is_named", "verilog_text"]
 
 _UNNAMED = re.compile(r"tmp\d+|const_\d+_.*")
+# Sections before and behind those of the layers, which may well be called "handshake" and "outputs".
+FIRST, LAST = "", "(outputs)"
 SMALL_TABLE = 6  # address bits of a table that is written as one constant a bit
 LONGEST = 72  # characters of an expression that may stand inside another
 
@@ -33,6 +35,15 @@ realtime reg release repeat rnmos rpmos rtran rtranif0 rtranif1  scalared showca
 specify specparam strong0 strong1 supply0 supply1 table task time tran  tranif0 tranif1 tri tri0 tri1
 triand trior trireg unsigned use vectored wait wand weak0 weak1 while wire wor xnor  xor logic bit byte
 int do return assert class interface package program property sequence unique
+accept_on alias always_comb always_ff always_latch assume before bind bins binsof break chandle checker
+clocking const constraint context continue cover covergroup coverpoint cross dist endchecker endclass
+endclocking endgroup endinterface endpackage endprogram endproperty endsequence enum eventually expect
+export extends extern final first_match foreach forkjoin global iff ignore_bins illegal_bins implements
+implies import inside interconnect intersect let local longint matches modport nettype new nexttime null
+packed priority protected pure rand randc randcase randsequence ref reject_on restrict s_always
+s_eventually s_nexttime s_until s_until_with shortint shortreal soft solve static string strong struct
+super sync_accept_on sync_reject_on tagged this throughout timeprecision timeunit type typedef union
+unique0 until until_with untyped uwire var virtual void wait_order weak wildcard with within
 """
 KEYWORDS = frozenset(_RESERVED.split())
 
@@ -81,7 +92,7 @@ class _Writer:
         self.registers = registers
         self.nets = in_order([*self.outputs, *registers], self.drivers)
         self.section_of = {wire: name for name, wires in sections.items() for wire in wires}
-        self.order = ["handshake", *sections]
+        self.order = [FIRST, *sections]
         memories = {net.op_param[1] for net in self.nets if net.op == "m"}
         self.memories = sorted((m for m in memories if m.addrwidth > SMALL_TABLE), key=lambda m: m.name)
         self.tables: list[tuple[Any, str]] = []
@@ -92,7 +103,11 @@ class _Writer:
         self.names: dict[Any, str] = {}
         self.texts: dict[Any, str] = {}
         self.counts: dict[str, int] = {}
-        self.taken = {w.name for w in [*self.inputs, *self.outputs, *registers]} | KEYWORDS
+        self.taken = set(KEYWORDS) | {"clk"} | {w.name for w in [*self.inputs, *self.outputs, *self.memories]}
+        for wire in [*self.inputs, *self.outputs]:
+            self.names[wire] = wire.name
+        for wire in [*registers, *(net.dests[0] for net in self.nets if is_named(net.dests[0]))]:
+            self._name(wire)
 
     # -------------------------------------------------------------------------------- preparation
 
@@ -176,17 +191,20 @@ class _Writer:
     def _name(self, wire: Any) -> str:
         """The name of a wire that is declared."""
         if wire not in self.names:
-            if is_named(wire):
-                name = wire.name
-            else:
-                section = self.section_of.get(wire, "handshake")
+            name = wire.name
+            if not is_named(wire):
+                section = self.section_of.get(wire, FIRST) or "handshake"
                 self.counts[section] = self.counts.get(section, 0) + 1
                 name = f"{section}_n{self.counts[section]}"
-                while name in self.taken:
-                    name += "_"
-            self.taken.add(name)
-            self.names[wire] = name
+            self.names[wire] = self._free(name)
         return self.names[wire]
+
+    def _free(self, name: str) -> str:
+        """The name, or where it is taken one like it."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
 
     def expression(self, wire: Any) -> str:
         """The text by which a wire is read."""
@@ -258,7 +276,7 @@ class _Writer:
         parts = []
         for k in reversed(range(memory.bitwidth)):
             truth = sum((value >> k & 1) << place for place, value in enumerate(values))
-            name = f"{self._name(net.dests[0])}_{k}"
+            name = self._free(f"{self._name(net.dests[0])}_{k}")
             self.tables.append(
                 (net.dests[0], f"  localparam [{len(values) - 1}:0] {name} = {len(values)}'h{truth:x};")
             )
@@ -292,14 +310,15 @@ class _Writer:
         if self.registers:
             lines.append("")
         lines += [f"  reg {_range(register)}{self._name(register)};" for register in self.registers]
-        for section in [*self.order, "outputs"]:
+        own = {FIRST: "handshake", LAST: "outputs"}
+        for section in [*self.order, LAST]:
             if bodies[section]:
-                lines += ["", f"  // {titles.get(section, section)}", *bodies[section]]
+                lines += ["", f"  // {own.get(section) or titles.get(section, section)}", *bodies[section]]
         lines += self._clocked()
         return "\n".join([*lines, "", "endmodule", "", "`default_nettype wire", ""])
 
     def _bodies(self) -> dict[str, list[str]]:
-        bodies: dict[str, list[str]] = {section: [] for section in [*self.order, "outputs"]}
+        bodies: dict[str, list[str]] = {section: [] for section in [*self.order, LAST]}
         outputs = set(self.outputs)
         for net in self.nets:
             dest = net.dests[0]
@@ -308,7 +327,7 @@ class _Writer:
             net = self.cut.get(dest, net)
             text = self._build(net)
             if dest in outputs:
-                bodies["outputs"].append(f"  assign {dest.name} = {text};")
+                bodies[LAST].append(f"  assign {dest.name} = {text};")
             elif self._stands_alone(net, text):
                 body = bodies[self.section_of[dest]]
                 body += [line for wire, line in self.tables if wire is dest]

@@ -92,3 +92,38 @@ def test_the_shipped_classifier_is_as_good_as_its_text_says() -> None:
     graph = classifier().__class__.load(file)
     right = (graph.evaluate(images)[:, 0] == labels).mean()
     assert f"{100 * right:.1f} %" in (file.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"graph_hash": None}, "holds no emitted design"),
+        ({"ports": None}, "holds no emitted design"),
+        ({"style": "flat"}, "design.json is damaged"),
+        ({"options": {"wide": 3}}, "design.json is damaged"),
+        ({"options": {"pipeline": "2"}}, "design.json is damaged"),
+    ],
+)
+def test_a_damaged_description_is_refused(
+    emitted: Path, capsys: pytest.CaptureFixture[str], change: dict, said: str
+) -> None:
+    head = json.loads((emitted / "design.json").read_text()) | change
+    (emitted / "design.json").write_text(json.dumps({k: v for k, v in head.items() if v is not None}))
+    assert main(["verify", str(emitted), "--simulator", "pyrtl"]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"images": np.zeros((0, 3), int)}, "holds no images"),
+        ({"images": np.zeros((4, 3), int), "labels": np.zeros(3, int)}, "labels of shape (3,)"),
+    ],
+)
+def test_inputs_without_images_or_with_odd_labels_are_refused(
+    emitted: Path, capsys: pytest.CaptureFixture[str], content: dict, said: str
+) -> None:
+    np.savez(emitted.parent / "inputs.npz", **content)
+    inputs = ["--inputs", str(emitted.parent / "inputs.npz")]
+    assert main(["verify", str(emitted), "--simulator", "pyrtl", *inputs]) == 1
+    assert said in capsys.readouterr().err

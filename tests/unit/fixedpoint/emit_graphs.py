@@ -12,6 +12,7 @@ from hwmodel.fixedpoint._layers import (
     Add,
     Argmax,
     BatchNorm,
+    Concat,
     Dense,
     Flatten,
     PReLU,
@@ -66,6 +67,7 @@ def residual() -> Graph:
         Dense("fc", ("input",), weights=weights(1, 4, 4), weights_fmt=WEIGHT, output=ACT),
         Add("first", ("fc", "input"), output=Fixed(6, 4, overflow="SAT")),
         Add("second", ("first", "fc", "input")),
+        Concat("both", ("second", "fc")),
     )
     return Graph("residual", TensorType((4,), ACT), layers)
 

@@ -13,6 +13,7 @@ from hwmodel.fixedpoint._layers import (
     Add,
     Argmax,
     BatchNorm,
+    Concat,
     Dense,
     Flatten,
     PReLU,
@@ -175,6 +176,12 @@ def expected_one(layer: Layer, raw: list[np.ndarray], types: tuple[TensorType, .
             column = [x[0][(c, *place)] for c in range(len(x[0]))]
             out[(0, *place)] = column.index(max(column))
         return out
+    if isinstance(layer, Concat):
+        rows = [
+            _elementwise(Requantize("cast", output=kind.fmt), [a], t.fmt, TensorType(t.shape, kind.fmt))
+            for a, t in zip(x, types, strict=True)
+        ]
+        return np.concatenate(rows)
     if isinstance(layer, Flatten):
         return raw[0].reshape(-1).astype(object)
     assert isinstance(layer, BatchNorm | ReLU | PReLU | Add | Requantize)

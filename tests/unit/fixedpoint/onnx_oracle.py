@@ -131,6 +131,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
             else scale.reshape([-1 if k == o.get("axis", 1) else 1 for k in range(x.ndim)])
         )
     ),
+    "Clip": lambda o, x, low, high: np.clip(x, low, high),
+    "Concat": lambda o, *x: np.concatenate(x, o["axis"]),
     "MatMul": lambda o, a, b: a @ b,
     "Gemm": _gemm,
     "Conv": _conv,

@@ -20,6 +20,7 @@ from hwmodel.fixedpoint._layers import (
     Add,
     Argmax,
     BatchNorm,
+    Concat,
     Dense,
     Flatten,
     PReLU,
@@ -79,7 +80,8 @@ def network() -> Graph:
         ),
         Requantize("cast", ("fc",), output=BYTE),
         ReLU("relu", ("cast",)),
-        Argmax("label", ("relu",)),
+        Concat("both", ("relu", "fc")),
+        Argmax("label", ("both",)),
     )
     return Graph("net", TensorType((1, 4, 4), BYTE), layers, "label")
 

@@ -16,6 +16,7 @@ from hwmodel.fixedpoint._layers import (
     Add,
     Argmax,
     BatchNorm,
+    Concat,
     Dense,
     Flatten,
     Layer,
@@ -264,6 +265,7 @@ def test_argmax_of_one_class_has_one_bit() -> None:
         (Threshold("l", levels=[[1], [2]], levels_fmt=NIBBLE), [(3,)], "3 channels.*2 rows"),
         (Add("l"), [(2,), (3,)], r"shapes \(2,\), \(3,\)"),
         (Add("l"), [(2,)], "1 inputs, wanted 2 or more"),
+        (Concat("l"), [(2, 3), (2, 4)], r"shapes \(2, 3\), \(2, 4\); make all but the channels the same"),
         (ReLU("l"), [(2,), (2,)], "2 inputs, wanted 1"),
     ],
 )

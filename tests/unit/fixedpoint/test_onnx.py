@@ -252,6 +252,52 @@ def test_linear_quantisers(kind: type) -> None:
     assert graph.types["QuantizeLinear_i"].fmt == wanted
 
 
+@pytest.mark.parametrize(("low", "high", "signed"), [(-8, 7, True), (-7, 7, True), (0, 15, False)])
+def test_clipped_integers_have_fewer_bits(low: int, high: int, signed: bool) -> None:
+    """Brevitas exports quantisers of fewer than 8 bits as QuantizeLinear, Clip, DequantizeLinear."""
+    kind = np.int8 if signed else np.uint8
+    ends = {"z0": np.zeros((), kind), "low": np.array(low, kind), "high": np.array(high, kind)}
+    nodes = [
+        node("QuantizeLinear", ["w", "s3", "z0"], "wi"),
+        node("Clip", ["wi", "low", "high"], "wc"),
+        node("DequantizeLinear", ["wc", "s3", "z0"], "wq"),
+        node("MatMul", ["q", "wq"], "m"),
+        node("QuantizeLinear", ["m", "s2", "z0"], "i"),
+        node("Clip", ["i", "low", "high"], "c"),
+        node("DequantizeLinear", ["c", "s2", "z0"], "y"),
+    ]
+    graph = assert_same(nodes, (4,), {"w": weights(4, 3) * 2, **ends})
+    overflow = "SAT_SYM" if low == -7 else "SAT"
+    assert graph.output_type.fmt == Fixed(4, 2, signed, "RND_CONV", overflow)
+
+
+def test_channels_are_joined() -> None:
+    nodes = [quant("q", "a", "s2", "b4"), node("Concat", ["a", "q", "a"], "j", axis=1), quant("j", "y")]
+    assert kinds(assert_same(nodes, (3,))) == ["Requantize", "Concat"]
+    nodes = [node("Relu", ["q"], "r"), node("Concat", ["q", "r"], "y", axis=-3)]
+    assert assert_same(nodes, (2, 3, 4)).output_type.shape == (4, 3, 4)
+
+
+def test_joined_and_reshaped_constants_are_folded() -> None:
+    """A size of 0 in a shape keeps the size that stands there."""
+    nodes = [
+        node("Concat", ["u", "v"], "w", axis=1),
+        node("Reshape", ["w", "to"], "flat"),
+        node("MatMul", ["q", "flat"], "y"),
+    ]
+    constants = {"u": weights(4, 1, 1), "v": weights(4, 2, 1), "to": np.array([4, -1])}
+    assert_same(nodes, (4,), constants)
+    proto = model([IN, *nodes], (4,), {**QUANT, **constants})
+    zeros = model([IN, *nodes], (4,), {**QUANT, **constants, "to": np.array([0, -1])})
+    assert import_onnx(zeros).spec_hash == import_onnx(proto).spec_hash
+
+
+def test_an_operator_of_a_foreign_domain_is_refused() -> None:
+    foreign = onnx.helper.make_node("Relu", ["q"], ["y"], name="act", domain="com.example")
+    with pytest.raises(SpecError, match=r"node 'act' \(Relu\): its domain 'com.example' is not that of ONNX"):
+        import_onnx(model([IN, foreign], (3,), QUANT))
+
+
 def test_the_first_quantiser_gives_the_input_its_format() -> None:
     graph = import_onnx(model([IN, node("Relu", ["q"], "y")], (3,), QUANT))
     assert graph.input.fmt == BYTE
@@ -336,12 +382,31 @@ def test_constants_without_a_quantiser_are_rounded_only_when_told() -> None:
         ([node("Trunc", ["q", "s2", "z", "b8", "b4"], "y")], "5 fractional bits and its scale 2"),
         ([node("Trunc", ["q", "s5", "z", "b4", "b8"], "y")], "widens 4 bits to 8"),
         ([node("BatchNormalization", ["q", "w", "w", "w", "w"], "y")], "pass constant_bits"),
+        ([node("Gemm", ["q", "eye", "column"], "y")], r"bias has shape \(2, 1\), one number an input of"),
+        ([node("Reshape", ["w", "triple"], "v"), node("Add", ["q", "v"], "y")], "cannot become"),
+        ([node("Transpose", ["w"], "v", perm=[1, 0]), node("Add", ["q", "v"], "y")], "perm=.* does not fit"),
+        ([node("Concat", ["w", "eye"], "v", axis=1), node("Add", ["q", "v"], "y")], "axis=1: "),
+        ([node("Concat", ["q", "q"], "y", axis=2)], "axis=2 is not supported"),
+        ([node("Dropout", ["q", "s2", "one"], "y")], "training_mode=1 drops numbers"),
+        (
+            [quant("eye", "v", "triple"), node("Add", ["q", "v"], "y")],
+            r"scale has shape \(3,\), which does not",
+        ),
+        ([node("Clip", ["q", "z", "one"], "y")], "only what QuantizeLinear gave"),
+        (
+            [node("QuantizeLinear", ["q", "s3"], "i"), node("Clip", ["i", "z", "b4"], "y")],
+            "0 to 4 is the range of no whole number of bits",
+        ),
         ([node("Relu", ["nowhere"], "y")], "'nowhere' is made by no node before it"),
         ([node("Relu", ["w"], "y")], "its input 'w' is constant"),
     ],
 )
 def test_models_are_refused_by_node(nodes: list, text: str) -> None:
     constants = {
+        "eye": np.eye(2, dtype=np.float32),
+        "column": [[1.0], [2.0]],
+        "triple": [1.0, 1.0, 1.0],
+        "one": 1.0,
         "w": [1.0, 2.0],
         "third": 1 / 3,
         "minus": -0.5,
