@@ -70,6 +70,7 @@ def load_generators(name: str) -> None:
 
 
 load_generators("fixedpoint_files")
+load_generators("cryo_files")
 
 
 @generates("rtl/gen/dense_parallel.v")

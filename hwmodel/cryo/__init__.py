@@ -1,0 +1,80 @@
+"""Cryogenic cores and caches: traces, functional caches, timed cores, technology at temperature.
+
+Importing this package loads neither NumPy nor numba; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, cryo_ooo
+    from hwmodel.cryo.technology import (
+        Array,
+        access_time,
+        check_latency,
+        cooling_overhead,
+        latency_cycles,
+        performance_per_watt,
+    )
+    from hwmodel.cryo.timing import LevelResult, TimedRun, Timing, simulate
+    from hwmodel.cryo.toml import load_machine, machine_from
+    from hwmodel.cryo.trace import Branch, Chunk, Op, Trace, TraceSource, TraceWriter
+    from hwmodel.cryo.trace_formats import convert, open_trace
+    from hwmodel.cryo.trace_record import record
+
+_HOMES = {
+    "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "cryo_ooo"),
+    "timing": ("LevelResult", "TimedRun", "Timing", "simulate"),
+    "technology": (
+        "Array",
+        "access_time",
+        "check_latency",
+        "cooling_overhead",
+        "latency_cycles",
+        "performance_per_watt",
+    ),
+    "toml": ("load_machine", "machine_from"),
+    "trace": ("Branch", "Chunk", "Op", "Trace", "TraceSource", "TraceWriter"),
+    "trace_formats": ("convert", "open_trace"),
+    "trace_record": ("record",),
+}
+
+__all__ = [
+    "Array",
+    "Branch",
+    "Bus",
+    "Cache",
+    "Chunk",
+    "Core",
+    "Dram",
+    "LevelResult",
+    "Machine",
+    "Op",
+    "TimedRun",
+    "Timing",
+    "Trace",
+    "TraceSource",
+    "TraceWriter",
+    "Unit",
+    "access_time",
+    "check_latency",
+    "convert",
+    "cooling_overhead",
+    "cryo_ooo",
+    "latency_cycles",
+    "load_machine",
+    "machine_from",
+    "open_trace",
+    "performance_per_watt",
+    "record",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"hwmodel.cryo.{home}"), name)
+    raise AttributeError(f"module 'hwmodel.cryo' has no attribute '{name}'")
