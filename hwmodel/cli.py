@@ -15,6 +15,7 @@ from typing import Annotated
 from cyclopts import App, Parameter, Token
 
 from hwmodel import __version__
+from hwmodel._tracing import trace_app
 from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ _app = App(
     help_format="plaintext",
     help_epilogue="Exit codes: 0 done; 1 the run failed; 2 usage or unknown name; 130 interrupted.",
 )
+_app.command(trace_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,7 +175,7 @@ def verify(
     folder
         What `hwmodel emit` wrote.
     simulator
-        verilator, icarus, pyrtl, exhaustive, or auto.
+        verilator, icarus, pyrtl, exhaustive, yosys (a proof for every input), or auto.
     vectors
         How many inputs are tried.
     inputs
@@ -184,6 +186,64 @@ def verify(
     try:
         lines = _emission.verify_command(folder, simulator, vectors, inputs)
     except UnknownNameError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return USAGE
+    except HwmodelError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return FAILED
+    for line in lines:
+        print(line)
+    return 0
+
+
+@_app.command
+def cachesim(
+    trace: Path,
+    /,
+    *,
+    config: Path | None = None,
+    preset: str | None = None,
+    format: str | None = None,
+    warmup: Annotated[int, Parameter(converter=_whole)] = 0,
+    start: Annotated[int, Parameter(converter=_whole)] = 0,
+    limit: Annotated[int | None, Parameter(converter=_whole)] = None,
+    core_clock: str | None = None,
+    fast_domains: str = "core",
+    json: Path | None = None,
+) -> int:
+    """Run a trace through caches, or through a core with its caches.
+
+    Parameters
+    ----------
+    trace
+        A trace in any format that `hwmodel trace convert` reads.
+    config
+        A TOML file: mode, preset, and tables for core, caches and memory.
+    preset
+        The machine that the file starts from: cryo-ooo, cryo-inorder or champsim.
+    format
+        The trace's format; by default it is told from the file.
+    warmup
+        Instructions that caches and predictor see before the timed window.
+    start
+        First instruction.
+    limit
+        Most instructions that are timed.
+    core_clock
+        Clock of the core, and of the levels that --fast-domains names, such as "100 GHz".
+    fast_domains
+        What runs at --core-clock: core, l1, l1l2 or all.
+    json
+        File for all figures.
+    """
+    from hwmodel import _caches
+
+    asked = _caches.CacheRun(
+        trace, config, preset, format, warmup, start, limit, core_clock, fast_domains, json
+    )
+    try:
+        lines = _caches.cachesim(asked)
+    except (UnknownNameError, OutputError) as error:
         print(f"hwmodel: {error}", file=sys.stderr)
         return USAGE
     except HwmodelError as error:

@@ -1,0 +1,268 @@
+"""Turn a configuration into the arrays of the compiled kernels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.cryo._trace_base import Op
+from hwmodel.cryo.branch import _kernels as b
+from hwmodel.cryo.config import Cache, Machine, Unit
+from hwmodel.cryo.config import Core as CoreSpec
+from hwmodel.cryo.core import _kernels as c
+from hwmodel.cryo.inorder import _kernels as r
+from hwmodel.cryo.words import _kernels as m
+from hwmodel.units import Frequency
+
+Words = npt.NDArray[np.int64]
+
+SLOTS = 1 << 12
+PAGES = 1 << 18
+POLICIES = {"lru": m.POLICY_LRU, "fifo": m.POLICY_FIFO, "random": m.POLICY_RANDOM}
+PREFETCHERS = {"none": m.PREFETCH_NONE, "next_line": m.PREFETCH_NEXT, "stride": m.PREFETCH_STRIDE}
+
+
+def period(clock: Frequency) -> tuple[int, int]:
+    """Return a clock's period as num / den femtoseconds."""
+    exact = Fraction(10**15) / clock.hz
+    return exact.numerator, exact.denominator
+
+
+def level_row(machine: Machine, names: list[str], name: str, base: int) -> Words:
+    """Return the parameters of one level."""
+    cache: Cache = machine.levels[name]
+    row = np.zeros(m.L_COLUMNS, np.int64)
+    row[m.L_BASE] = base
+    row[m.L_SETS] = cache.sets
+    row[m.L_WAYS] = cache.ways
+    row[m.L_NUM], row[m.L_DEN] = period(cache.clock)
+    row[m.L_HIT] = cache.latency
+    row[m.L_TAG] = cache.latency if cache.tag_latency is None else cache.tag_latency
+    row[m.L_FILL] = cache.fill_latency
+    row[m.L_INTERVAL] = cache.interval
+    row[m.L_PORTS] = cache.ports
+    row[m.L_MSHRS] = cache.mshrs
+    deeper = [other for other in names if other[:2] > name[:2]]
+    row[m.L_NEXT] = names.index(deeper[0]) if deeper else -1
+    row[m.L_BUS_NUM], row[m.L_BUS_DEN] = period(cache.bus.clock)
+    row[m.L_BUS_REQUEST] = cache.bus.request
+    row[m.L_BUS_ANSWER] = cache.bus.answer
+    row[m.L_BUS_HEADER] = cache.bus.header
+    row[m.L_BUS_LINE] = cache.bus.line_cycles
+    fill = cache.fill_latency * row[m.L_NUM] // row[m.L_DEN]
+    row[m.L_REST] = fill + cache.bus.line_cycles * row[m.L_BUS_NUM] // row[m.L_BUS_DEN]
+    row[m.L_FLIGHT] = cache.bus.flight
+    row[m.L_PREFETCH] = PREFETCHERS[cache.prefetcher]
+    row[m.L_DEGREE] = cache.degree
+    row[m.L_RESERVE] = cache.reserve
+    row[m.L_REQUESTOR] = 1 + names.index(name)
+    row[m.L_ON_FETCH] = cache.prefetch_on_fetch
+    row[m.L_ON_HIT] = cache.prefetch_on_hit
+    row[m.L_POLICY] = POLICIES[cache.policy]
+    row[m.L_INCLUSIVE] = machine.inclusion == "inclusive" and name[:2] != "l1"
+    row[m.L_ABOVE] = sum(1 << i for i, other in enumerate(names) if other[:2] < name[:2])
+    row[m.L_BLOCKS] = cache.blocks
+    return row
+
+
+def fill_memory(w: Words, machine: Machine, lines: int) -> None:
+    """Write the parameters of a machine's hierarchy into its words."""
+    names = list(machine.levels)
+    base = lines
+    for k, name in enumerate(names):
+        row = level_row(machine, names, name, base)
+        w[m.LEVEL + 32 * k : m.LEVEL + 32 * k + len(row)] = row
+        w[m.STATE + 8 * k + m.S_RANDOM] = 0x2545F4914F6CDD1D + k
+        base += machine.levels[name].sets * machine.levels[name].ways
+    d = machine.dram
+    values = {
+        m.D_CONTROLLER: d.controller,
+        m.D_RCD: d.rcd,
+        m.D_CL: d.cl,
+        m.D_RP: d.rp,
+        m.D_RAS: d.ras,
+        m.D_BURST: d.burst,
+        m.D_BANKS: d.banks,
+        m.D_ROW_LINES: d.row // 64,
+        m.D_REFI: d.refi,
+        m.D_RFC: d.rfc,
+        m.D_WR: d.wr,
+        m.D_TURN: d.turn,
+        m.D_HIGH: d.high,
+        m.D_LOW: d.low,
+        m.D_MAX_ROW: d.max_row,
+        m.D_CWL: d.cwl,
+        m.D_RRD: d.rrd,
+    }
+    for column, value in values.items():
+        w[m.DRAM + column] = value
+    for number in range(d.banks):
+        w[m.BANK + 8 * number + m.B_ROW] = -1
+    w[m.PAGE + m.PAGE_MASK] = PAGES - 1
+    w[m.PAGE + m.PAGE_ON] = machine.first_touch
+    w[m.PAGE + m.PAGE_LAST] = -1
+
+
+def fill_predictor(w: Words, core: CoreSpec) -> None:
+    """Write the parameters of a core's branch predictor."""
+    kinds = {
+        "tournament": b.KIND_TOURNAMENT,
+        "gshare": b.KIND_GSHARE,
+        "perfect": b.KIND_PERFECT,
+        "not_taken": b.KIND_NEVER,
+    }
+    values = {
+        b.B_KIND: kinds[core.predictor],
+        b.B_LOCAL_MASK: core.local_histories - 1,
+        b.B_LOCAL_TABLE: core.local_table - 1,
+        b.B_GLOBAL_TABLE: core.global_table - 1,
+        b.B_CHOICE_TABLE: core.choice_table - 1,
+        b.B_COUNTER_MAX: (1 << core.counter_bits) - 1,
+        b.B_BTB_MASK: core.btb - 1,
+        b.B_RAS: core.ras,
+        b.B_SHIFT: core.pc_shift,
+        b.B_INDIRECT_MASK: core.indirect - 1,
+    }
+    for column, value in values.items():
+        w[b.SHAPE + column] = value
+
+
+def fill_core(w: Words, spec: CoreSpec) -> None:
+    """Write the parameters of an out-of-order core."""
+    w[c.CORE + c.C_NUM], w[c.CORE + c.C_DEN] = period(spec.clock)
+    columns = {
+        c.C_FETCH: spec.fetch,
+        c.C_DECODE: spec.decode,
+        c.C_RENAME: spec.rename,
+        c.C_DISPATCH: spec.dispatch,
+        c.C_ISSUE: spec.issue,
+        c.C_COMMIT: spec.commit,
+        c.C_FETCH_QUEUE: spec.fetch_queue,
+        c.C_ROB: spec.rob,
+        c.C_IQ: spec.iq,
+        c.C_LQ: spec.lq,
+        c.C_SQ: spec.sq,
+        c.C_INT_REGS: spec.int_regs,
+        c.C_FP_REGS: spec.fp_regs,
+        c.C_LOAD_PORTS: spec.load_ports,
+        c.C_STORE_PORTS: spec.store_ports,
+        c.C_FETCH_DECODE: spec.fetch_to_decode,
+        c.C_DECODE_RENAME: spec.decode_to_rename,
+        c.C_RENAME_DISPATCH: spec.rename_to_dispatch,
+        c.C_ISSUE_EXECUTE: spec.issue_to_execute,
+        c.C_COMPLETE_COMMIT: spec.complete_to_commit,
+        c.C_REDIRECT: spec.redirect,
+        c.C_REDIRECT_DECODE: spec.redirect_decode,
+        c.C_SQUASH: spec.squash,
+        c.C_FETCH_LINE: spec.fetch_line,
+        c.C_DEPENDENCE: spec.store_sets,
+        c.C_CHECK_SHIFT: spec.check_shift,
+        c.C_CLEAR: spec.clear_period,
+        c.C_FORWARD: spec.forward,
+        c.C_TAKEN_STOPS: spec.taken_stops,
+        c.C_FREE_DELAY: spec.free_delay,
+        c.C_LINE_AHEAD: spec.line_ahead,
+        c.C_SET_SHIFT: spec.pc_shift,
+    }
+    for column, value in columns.items():
+        w[c.CORE + column] = value
+    for op in Op:
+        row = spec.units.get(op.name.lower(), Unit())
+        # As many units as instructions can be issued in a cycle are no limit; the kernel asks less then.
+        count = 0 if row.interval == 1 and row.count >= spec.issue else row.count
+        w[c.UNIT + 4 * op : c.UNIT + 4 * op + 4] = row.latency, row.interval, count, 3 + op
+    w[c.NOW + c.S_LINE] = -1
+    w[c.CAUSE : c.CAUSE + 128] = c.CPI_DEPENDENCE
+    w[c.STORE : c.STORE + 8 * c.RING] = -1
+    w[c.SETS_AT : c.SETS_AT + 2 * c.SETS] = -1
+
+
+def fill_inorder(w: Words, spec: CoreSpec) -> None:
+    """Write the parameters of an in-order core."""
+    at = r.PARAMETERS
+    w[at + r.I_NUM], w[at + r.I_DEN] = period(spec.clock)
+    columns = {
+        r.I_FETCH: spec.fetch,
+        r.I_DECODE: spec.decode,
+        r.I_ISSUE: spec.issue,
+        r.I_COMMIT: spec.commit,
+        r.I_MEMORY: spec.memory_width,
+        r.I_FETCH_DECODE: spec.fetch_to_decode,
+        r.I_DECODE_ISSUE: spec.decode_to_issue,
+        r.I_REDIRECT: spec.redirect,
+        r.I_DECODE_BUFFER: spec.decode_buffer,
+        r.I_ISSUE_BUFFER: spec.issue_buffer,
+        r.I_LINE_SHIFT: spec.fetch_line.bit_length() - 1,
+        r.I_ACCESSES: spec.memory_accesses,
+        r.I_STORES: spec.sq,
+        r.I_TRANSFERS: spec.transfers,
+    }
+    for column, value in columns.items():
+        w[at + column] = value
+    names = [op.name.lower() for op in Op] + ["load", "store"]
+    first: dict[str, int] = {}
+    for name in names:
+        if not spec.units.get(name, Unit()).pool:
+            first[name] = sum(max(1, spec.units.get(other, Unit()).count) for other in first)
+    for place, name in enumerate(names):
+        row = spec.units.get(name, Unit())
+        pool = row.pool or name
+        count = max(1, spec.units.get(pool, Unit()).count)
+        base = r.CLASS + 8 * place
+        w[base : base + 6] = row.latency, row.interval, first[pool], count, row.early, row.assumed
+        for unit in range(first[pool], first[pool] + count):
+            mask = r.PIPE + unit * r.PIPE_WORDS + r.F_MASK
+            w[mask] = max(w[mask], (1 << (row.latency + 1).bit_length()) - 1)
+    w[r.RUN + r.R_LINE] = -1
+
+
+def build(machine: Machine) -> Words:
+    """Return the words of a machine, everything empty.
+
+    The parts of fixed size come first, at the addresses that the kernels name; then those whose size depends on the
+    machine, at the addresses that the header holds.
+    """
+    core = machine.core
+    lines = sum(cache.sets * cache.ways for cache in machine.levels.values())
+    rings = 3 * len(machine.levels) + 1
+    sizes = {
+        None: r.INORDER_END,
+        "lines": lines,
+        m.H_READY: lines,
+        m.H_SLOT: SLOTS * (rings + 3 + c.OPS),
+        m.H_PAGE: 2 * PAGES,
+        m.H_STRIDE: 8 * 8 * m.STRIDE_WORDS,
+        m.H_BTB: 2 * core.btb,
+        m.H_LOCAL_HISTORY: core.local_histories,
+        m.H_LOCAL: core.local_table,
+        m.H_GLOBAL_TABLE: core.global_table,
+        m.H_CHOICE: core.choice_table,
+        m.H_RAS: core.ras,
+        m.H_INDIRECT: 2 * core.indirect,
+    }
+    at: dict[int | str | None, int] = {}
+    end = 0
+    for part, size in sizes.items():
+        at[part] = end
+        end += size
+    w = np.zeros(end, np.int64)
+    for part, start in at.items():
+        if isinstance(part, int):
+            w[part] = start
+    w[m.H_READY] -= at["lines"]  # an arrival time lies this far behind its tag
+    w[at["lines"] : at["lines"] + lines] = -1
+    w[at[m.H_SLOT] : at[m.H_PAGE]] = -1
+    w[at[m.H_BTB] : at[m.H_LOCAL_HISTORY]] = -1
+    w[at[m.H_INDIRECT] :] = -1
+    w[m.H_SLOT_MASK] = SLOTS - 1
+    w[m.H_SLOT_LAST] = rings - 1
+    w[m.H_USER_SLOTS] = rings
+    fill_memory(w, machine, at["lines"])
+    fill_predictor(w, core)
+    if core.kind == "inorder":
+        fill_inorder(w, core)
+    else:
+        fill_core(w, core)
+    return w

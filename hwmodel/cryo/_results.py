@@ -1,0 +1,96 @@
+"""Read the figures of a run out of the words of the kernels."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from hwmodel.cryo._build import Words
+from hwmodel.cryo.config import LINE, Machine
+from hwmodel.cryo.core import _kernels as c
+from hwmodel.cryo.timing import CPI_PARTS, LevelResult, Timing
+from hwmodel.cryo.words import _kernels as m
+
+FEMTO = 10**15
+
+
+class CoreFigures(TypedDict):
+    """What a core counted."""
+
+    instructions: int
+    cycles: int
+    stack: list[int]
+    branches: int
+    mispredicted: int
+    forwarded: int
+    violations: int
+    lines: int
+
+
+def read_level(machine: Machine, w: Words, k: int, name: str, time: int) -> LevelResult:
+    """Return what level k counted; `time` is the length of the window."""
+    count = w[m.COUNT + 16 * k : m.COUNT + 16 * (k + 1)]
+    reads, writes = int(count[m.N_READS]), int(count[m.N_WRITES])
+    from_above = int(count[m.N_PREFETCH_REQUESTS])
+    # The core takes words of at most eight bytes from the first level; the levels below pass whole lines.
+    size = 8 if name == "l1d" else LINE
+    histogram = w[m.HISTOGRAM + 64 * k : m.HISTOGRAM + 64 * (k + 1)]
+    return LevelResult(
+        read_accesses=reads,
+        read_misses=int(count[m.N_READ_MISSES]),
+        write_accesses=writes,
+        write_misses=int(count[m.N_WRITE_MISSES]),
+        writebacks=int(count[m.N_WRITEBACKS]),
+        merged=int(count[m.N_MERGED]),
+        prefetches=int(count[m.N_PREFETCHES]),
+        prefetches_from_above=from_above,
+        prefetch_misses=int(count[m.N_PREFETCH_MISSES]),
+        useful_prefetches=int(count[m.N_PREFETCH_USEFUL]),
+        blocked=int(count[m.N_BLOCKED]),
+        port_wait=int(count[m.N_PORT]),
+        mean_read_latency=int(count[m.N_LATENCY]) / reads if reads and name.startswith("l1") else 0.0,
+        bandwidth=(reads + writes + from_above) * size * FEMTO / time if time else 0.0,
+        latency_histogram=tuple(int(n) for n in histogram),
+    )
+
+
+def read_timing(machine: Machine, w: Words) -> Timing:
+    """Return the figures of a run."""
+    core = read_inorder(w) if machine.core.kind == "inorder" else read_ooo(w)
+    cycles = core["cycles"]
+    time = cycles * int(w[c.CORE + c.C_NUM]) // int(w[c.CORE + c.C_DEN])
+    levels = {name: read_level(machine, w, k, name, time) for k, name in enumerate(machine.levels)}
+    reads, writes = int(w[m.DRAMS + m.M_READS]), int(w[m.DRAMS + m.M_WRITES])
+    return Timing(
+        instructions=core["instructions"],
+        cycles=cycles,
+        time=time,
+        cpi_stack=dict(zip(CPI_PARTS, core["stack"], strict=True)),
+        levels=levels,
+        branches=core["branches"],
+        mispredicted=core["mispredicted"],
+        forwarded=core["forwarded"],
+        order_violations=core["violations"],
+        fetch_lines=core["lines"],
+        dram={
+            "reads": reads,
+            "writes": writes,
+            "row_hits": int(w[m.DRAMS + m.M_ROW_HITS]),
+            "bandwidth": (reads + writes) * LINE * FEMTO / time if time else 0.0,
+            "bus_busy": int(w[m.DRAMS + m.M_BUSY]) / time if time else 0.0,
+        },
+    )
+
+
+def read_ooo(w: Words) -> CoreFigures:
+    """Return what the out-of-order core counted."""
+    now = w[c.NOW : c.NOW + c.S_COLUMNS]
+    return {
+        "instructions": int(now[c.S_INSTRUCTIONS]),
+        "cycles": int(now[c.S_COMMIT]),
+        "stack": [int(n) for n in w[c.STACK : c.STACK + c.CPI_COLUMNS]],
+        "branches": int(now[c.S_BRANCHES]),
+        "mispredicted": int(now[c.S_MISPREDICTED]),
+        "forwarded": int(now[c.S_FORWARDED]),
+        "violations": int(now[c.S_VIOLATIONS]),
+        "lines": int(now[c.S_LINES]),
+    }

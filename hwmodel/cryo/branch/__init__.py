@@ -1,0 +1,3 @@
+"""Branch predictors, compiled; what users need is in `hwmodel.cryo`."""
+
+__all__: list[str] = []

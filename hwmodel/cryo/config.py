@@ -1,0 +1,405 @@
+"""What a cache, a core and a memory are made of: the configuration of one run, and the presets.
+
+All parts are frozen dataclasses, so that a variant is `dataclasses.replace(part, ...)`. Clocks are `Frequency`,
+latencies are cycles of the part's own clock, and times are femtoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
+
+from hwmodel.errors import SpecError, unknown
+from hwmodel.units import Frequency, GHz, kB, ns, ps, to_frequency
+
+Policy = Literal["lru", "fifo", "random"]
+Prefetcher = Literal["none", "next_line", "stride"]
+CoreKind = Literal["inorder", "ooo"]
+
+POLICIES = ("lru", "fifo", "random")
+PREFETCHERS = ("none", "next_line", "stride")
+INCLUSIONS = ("nine", "inclusive")
+MAX_RING = 1024
+LINE = 64
+
+
+@dataclass(frozen=True)
+class Bus:
+    """The link from a cache to the level below it.
+
+    Parameters:
+        clock: its clock.
+        request: cycles of a request on its way down.
+        answer: cycles of an answer on its way up.
+        header: cycles that every packet occupies besides its data.
+        width: bytes a cycle.
+        flight: femtoseconds of flight one way, as between a 4 K stage and a 77 K one.
+
+    Example:
+        >>> Bus(GHz(4)).line_cycles
+        2
+    """
+
+    clock: Frequency
+    request: int = 1
+    answer: int = 1
+    header: int = 1
+    width: int = 32
+    flight: int = 0
+
+    @property
+    def line_cycles(self) -> int:
+        """Cycles that one cache line occupies."""
+        return -(-LINE // self.width)
+
+
+@dataclass(frozen=True)
+class Cache:
+    """One cache level with its clock; latency and initiation interval are separate.
+
+    Parameters:
+        size: bytes.
+        ways: associativity.
+        clock: the cache's own clock.
+        latency: cycles from a request to its data.
+        tag_latency: cycles after which a miss goes down; the latency if not given.
+        fill_latency: cycles from a line's arrival to its answer.
+        interval: cycles between two accesses of one port; 0 takes any number a cycle.
+        ports: accesses that may begin in one interval.
+        mshrs: lines that may be on their way.
+        policy: replacement.
+        prefetcher, degree: which prefetcher, and how many lines it fetches at once.
+        bus: the link to the level below.
+        blocks: True if a cache without a free miss register turns hits away too.
+
+    Raises:
+        SpecError: a size, an associativity or a latency that no cache can have.
+
+    Example:
+        >>> Cache(kB(32), 8, GHz(4), latency=2, bus=Bus(GHz(4))).sets
+        64
+    """
+
+    size: int
+    ways: int
+    clock: Frequency
+    latency: int
+    bus: Bus
+    tag_latency: int | None = None
+    fill_latency: int = 1
+    interval: int = 0
+    ports: int = 1
+    mshrs: int = 16
+    policy: Policy = "lru"
+    prefetcher: Prefetcher = "none"
+    degree: int = 4
+    prefetch_on_fetch: bool = False
+    prefetch_on_hit: bool = True
+    reserve: int = 1
+    blocks: bool = True
+
+    def __post_init__(self) -> None:
+        sets, rest = divmod(self.size, self.ways * LINE) if self.ways > 0 else (0, 1)
+        if rest or sets < 1 or sets & (sets - 1):
+            raise SpecError(
+                f"Cache: {self.size} bytes in {self.ways} ways of {LINE}-byte lines is {sets} sets and {rest} bytes;"
+                " give a size that makes a power of two of sets"
+            )
+        for name, known in (("policy", POLICIES), ("prefetcher", PREFETCHERS)):
+            if getattr(self, name) not in known:
+                raise unknown(name, str(getattr(self, name)), known)
+        for name, low in (("latency", 0), ("fill_latency", 0), ("interval", 0), ("ports", 1), ("mshrs", 1)):
+            value = getattr(self, name)
+            if value < low:
+                raise SpecError(f"Cache({name}={value}): give at least {low}")
+
+    @property
+    def sets(self) -> int:
+        """Number of sets."""
+        return self.size // (self.ways * LINE)
+
+
+@dataclass(frozen=True)
+class Dram:
+    """One channel of DRAM behind a controller; all times in femtoseconds.
+
+    Parameters:
+        controller: time that the controller adds, there and back together.
+        rcd, cl, rp, ras, wr, cwl, rrd: the data sheet's timings of those names.
+        burst: time of one line on the data bus.
+        turn: bus time lost between reads and writes, both ways together.
+        banks: banks of all ranks.
+        row: bytes of one row of all devices.
+        refi, rfc: refresh interval and length; `refi=0` for none.
+        high, low: writes at which the controller begins and ends to drain them.
+        max_row: accesses after which an open row is closed; 0 for never.
+    """
+
+    name: str
+    controller: int
+    rcd: int
+    cl: int
+    rp: int
+    ras: int
+    burst: int
+    banks: int = 16
+    row: int = 8192
+    refi: int = 0
+    rfc: int = 0
+    wr: int = 0
+    turn: int = 0
+    high: int = 54
+    low: int = 32
+    max_row: int = 16
+    cwl: int = 0
+    rrd: int = 0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Functional units of one operation class: latency, initiation interval and how many there are (0: enough).
+
+    The in-order core knows more: `pool` names the class whose units this one shares, `early` is how many cycles
+    before an operand is due the instruction may enter, `assumed` how long after the latency its result is due.
+    """
+
+    latency: int = 1
+    interval: int = 1
+    count: int = 0
+    pool: str = ""
+    early: int = 0
+    assumed: int = 0
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core: its clock, widths, structures and delays.
+
+    Example:
+        >>> Core("ooo", GHz(4), rob=96).rob
+        96
+    """
+
+    kind: CoreKind
+    clock: Frequency
+    fetch: int = 4
+    decode: int = 4
+    rename: int = 4
+    dispatch: int = 4
+    issue: int = 4
+    commit: int = 4
+    fetch_queue: int = 24
+    rob: int = 96
+    iq: int = 72
+    lq: int = 24
+    sq: int = 24
+    int_regs: int = 148
+    fp_regs: int = 136
+    load_ports: int = 1
+    store_ports: int = 1
+    fetch_to_decode: int = 1
+    decode_to_rename: int = 1
+    rename_to_dispatch: int = 2
+    issue_to_execute: int = 1
+    complete_to_commit: int = 1
+    redirect: int = 3
+    redirect_decode: int = 2
+    squash: int = 4
+    fetch_line: int = 64
+    store_sets: bool = True
+    check_shift: int = 4
+    clear_period: int = 250_000
+    forward: int = 0
+    taken_stops: bool = True
+    free_delay: int = 1
+    line_ahead: bool = True
+    decode_buffer: int = 2
+    issue_buffer: int = 4
+    decode_to_issue: int = 1
+    memory_width: int = 1
+    memory_accesses: int = 1
+    transfers: int = 2
+    units: dict[str, Unit] = field(default_factory=dict)
+    predictor: str = "tournament"
+    local_histories: int = 4096
+    local_table: int = 16384
+    global_table: int = 16384
+    choice_table: int = 16384
+    counter_bits: int = 4
+    btb: int = 32
+    ras: int = 12
+    indirect: int = 64
+    pc_shift: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("rob", "iq", "lq", "sq", "int_regs", "fp_regs", "fetch_queue"):
+            value = getattr(self, name)
+            if not 1 <= value <= MAX_RING:
+                raise SpecError(f"Core({name}={value}): give 1 to {MAX_RING}")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A core with its caches and memory.
+
+    `l2` and `l3` may be None. `first_touch` gives pages physical frames in the order in which they are first
+    touched, as an operating system does; otherwise physical addresses equal virtual ones.
+    """
+
+    core: Core
+    l1i: Cache
+    l1d: Cache
+    l2: Cache | None
+    l3: Cache | None
+    dram: Dram
+    inclusion: Literal["nine", "inclusive"] = "nine"
+    first_touch: bool = True
+
+    def __post_init__(self) -> None:
+        if self.inclusion not in INCLUSIONS:
+            raise unknown("inclusion of a timed machine", str(self.inclusion), INCLUSIONS)
+
+    @property
+    def levels(self) -> dict[str, Cache]:
+        """The caches by name, nearest first."""
+        named = {"l1d": self.l1d, "l1i": self.l1i, "l2": self.l2, "l3": self.l3}
+        return {name: cache for name, cache in named.items() if cache is not None}
+
+
+DDR3_1600 = Dram(
+    "DDR3-1600 x64, 2 ranks",
+    controller=ns(20),
+    rcd=ps(13750),
+    cl=ps(13750),
+    rp=ps(13750),
+    ras=ns(35),
+    burst=ns(5),
+    banks=16,
+    row=8192,
+    refi=ns(7800),
+    rfc=ns(260),
+    wr=ns(15),
+    turn=ns(10),
+    cwl=ps(13750),
+    rrd=ns(6),
+)
+
+
+def check_fields(kind: type, names: dict[str, object], where: str) -> None:
+    """Refuse names that a part does not have."""
+    known = {f.name for f in fields(kind)}
+    for name in names:
+        if name not in known:
+            raise SpecError(f"{where}: no such setting '{name}'; known: {', '.join(sorted(known))}")
+
+
+GEM5_UNITS = {
+    "nop": Unit(1, 1, 0),
+    "int": Unit(1, 1, 6),
+    "mul": Unit(3, 1, 2),
+    "div": Unit(20, 20, 2),
+    "fp_add": Unit(2, 1, 4),
+    "fp_mul": Unit(4, 1, 2),
+    "fp_div": Unit(12, 12, 2),
+    "fp_sqrt": Unit(24, 24, 2),
+    "fp_cvt": Unit(2, 1, 4),
+    "fp_fma": Unit(5, 1, 2),
+    "simd": Unit(1, 1, 4),
+    "system": Unit(1, 1, 1),
+}
+
+
+# gem5's Minor core: one floating-point pipeline takes every operation, and operands may be two cycles away.
+MINOR_UNITS = {
+    "int": Unit(1, 1, 2, early=2),
+    "nop": Unit(1, 1, pool="int", early=2),
+    "system": Unit(1, 1, pool="int", early=2),
+    "mul": Unit(3, 1, 1),
+    "div": Unit(6, 9, 1),
+    "fp_add": Unit(6, 1, 1, early=2),
+    **{
+        name: Unit(6, 1, pool="fp_add", early=2)
+        for name in ("fp_mul", "fp_div", "fp_sqrt", "fp_cvt", "fp_fma", "simd")
+    },
+    "load": Unit(2, 1, 1, early=1, assumed=2),
+    "store": Unit(2, 1, 1, early=1, assumed=2),
+}
+
+
+def cryo_caches(fast: Frequency, domains: str, slow: Frequency = GHz(4)) -> dict[str, Cache]:
+    """Return the reference's caches with the levels of `domains` at the fast clock.
+
+    Source: the public configuration of arXiv 2408.03308 (darchr/gem5-cryo-superconducting), gem5 v24.
+    """
+    l1 = fast if domains in ("l1", "l1l2", "all") else slow
+    l2 = fast if domains in ("l1l2", "all") else slow
+    l3 = fast if domains == "all" else slow
+    board = Bus(GHz(1), request=7, answer=2, width=64)
+    return {
+        "l1i": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
+        "l1d": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
+        "l2": Cache(kB(512), 8, l2, 10, Bus(l3), tag_latency=10, mshrs=20, prefetcher="stride"),
+        "l3": Cache(kB(16384), 16, l3, 21, board, tag_latency=10, mshrs=20, prefetcher="stride"),
+    }
+
+
+def cryo_ooo(core_clock: Frequency = GHz(4), domains: str = "core") -> Machine:
+    """Return the reference's out-of-order machine."""
+    core = Core("ooo", core_clock, units=GEM5_UNITS)
+    return Machine(core=core, dram=DDR3_1600, **cryo_caches(core_clock, domains))  # type: ignore[arg-type]
+
+
+def at_clock(machine: Machine, clock: Frequency | str, domains: str = "core") -> Machine:
+    """Return the machine with its core, and the levels of a set of domains, at another clock.
+
+    Parameters:
+        machine: what is to be changed; what the set does not name keeps its clock.
+        clock: of the core and the levels in the set.
+        domains: "core"; "l1" for the core and its first-level caches; "l1l2"; "all" for all caches. A bus runs at
+            the clock of the level that it leads to.
+
+    Raises:
+        UnknownNameError: no such set.
+
+    Example:
+        >>> fast = at_clock(cryo_ooo(), "100 GHz", "l1")
+        >>> fast.l1d.clock, fast.l2.clock
+        (GHz(100), GHz(4))
+    """
+    sets: dict[str, tuple[str, ...]] = {
+        "core": (),
+        "l1": ("l1i", "l1d"),
+        "l1l2": ("l1i", "l1d", "l2"),
+        "all": ("l1i", "l1d", "l2", "l3"),
+    }
+    if domains not in sets:
+        raise unknown("set of fast domains", domains, sets)
+    fast = to_frequency(clock, "clock")
+    changed = {
+        name: replace(machine.levels[name], clock=fast) for name in sets[domains] if name in machine.levels
+    }
+    return with_buses(replace(machine, core=replace(machine.core, clock=fast), **changed))  # type: ignore[arg-type]
+
+
+def with_buses(machine: Machine) -> Machine:
+    """Return the machine with each bus between two caches at the clock of the lower one."""
+    levels = machine.levels
+    changed: dict[str, Cache] = {}
+    for name, cache in levels.items():
+        below = [other for other in levels if other[:2] > name[:2]]
+        if below:
+            changed[name] = replace(cache, bus=replace(cache.bus, clock=levels[below[0]].clock))
+    return replace(machine, **changed)  # type: ignore[arg-type]
+
+
+PRESETS: dict[str, Callable[[], Machine]] = {"cryo-ooo": cryo_ooo}
+"""The machines that have a name."""
+
+
+def cryo_inorder(core_clock: Frequency = GHz(4), domains: str = "core") -> Machine:
+    """Return the reference's in-order machine."""
+    core = Core(
+        "inorder", core_clock, fetch=2, decode=2, issue=2, commit=2, sq=3, redirect=2, units=MINOR_UNITS
+    )
+    return Machine(core=core, dram=DDR3_1600, **cryo_caches(core_clock, domains))  # type: ignore[arg-type]

@@ -1,0 +1,424 @@
+"""The parts of the out-of-order core: in-order stages, booking of slots, the issue queue, store sets, fetch.
+
+Parameters `C_*` lie from `CORE` on, functional units from `UNIT` on, the running state `S_*` from `NOW` on. Structures
+that free their entries in order (reorder buffer, load and store queue, fetch queue, registers) are rings of release
+cycles; the issue queue, which frees them in any order, is a heap; widths, ports and units are tables of slots by
+cycle, so that an old instruction that becomes ready late never holds up a young one that was ready before.
+"""
+
+from __future__ import annotations
+
+from hwmodel.cryo.branch._kernels import (
+    AT_DECODE,
+    AT_EXECUTE,
+    BRANCH_END,
+    predict,
+)
+from hwmodel.cryo.memory._kernels import (
+    access,
+)
+from hwmodel.cryo.words._kernels import (
+    FETCH,
+    H_USER_SLOTS,
+    add_user,
+    edge,
+    full,
+    physical,
+    ring_at,
+)
+from hwmodel.kernel.compiled import Ints, jit
+
+# ------------------------------------------------------------------------------------------------- parameters
+C_NUM = 0  # period of the core's clock: num / den femtoseconds
+C_DEN = 1
+C_FETCH = 2  # widths, instructions a cycle
+C_DECODE = 3
+C_RENAME = 4
+C_DISPATCH = 5
+C_ISSUE = 6
+C_COMMIT = 7
+C_FETCH_QUEUE = 8
+C_ROB = 9
+C_IQ = 10
+C_LQ = 11
+C_SQ = 12
+C_INT_REGS = 13  # registers beyond the architectural ones
+C_FP_REGS = 14
+C_LOAD_PORTS = 15
+C_STORE_PORTS = 16
+C_FETCH_DECODE = 17  # cycles between stages
+C_DECODE_RENAME = 18
+C_RENAME_DISPATCH = 19
+C_ISSUE_EXECUTE = 20
+C_COMPLETE_COMMIT = 21
+C_REDIRECT = 22  # from the execution of a mispredicted branch to the next fetch
+C_REDIRECT_DECODE = 23  # from decode to the next fetch
+C_SQUASH = 24  # instructions squashed a cycle; 0: at once
+C_FETCH_LINE = 25  # bytes of the fetch buffer
+C_DEPENDENCE = 26  # memory dependence: 0 none (perfect knowledge), 1 store sets
+C_CHECK_SHIFT = 27  # granularity in which orders of loads and stores are checked, as a shift
+C_CLEAR = 28  # loads and stores after which the store sets are forgotten
+C_FORWARD = 29  # cycles of a forwarded load, beyond execution
+C_TAKEN_STOPS = 30  # 1: fetch ends its cycle at a taken branch
+C_ALIGN = 31  # 1: one fetch-buffer line a cycle
+C_FREE_DELAY = 32  # cycles from commit to a usable entry
+C_LINE_AHEAD = 33  # 1: the next line is asked for in the cycle that empties the buffer
+C_SET_SHIFT = 34  # bits of the program counter that the store sets leave out
+C_COLUMNS = 35
+
+OP_SYSTEM = 11
+
+OPS = 12
+U_LATENCY = 0  # columns of `unit`: one row an operation class
+U_INTERVAL = 1
+U_COUNT = 2
+U_RING = 3  # slot ring of the unit
+
+# ---------------------------------------------------------------------------------------------- running state
+S_FETCH = 0  # cycle in which the next instruction may be fetched
+S_FETCHED = 1  # instructions fetched in that cycle
+S_LINE = 2  # line in the fetch buffer, -1: none
+S_INSTRUCTIONS = 3
+S_LOADS = 4
+S_STORES = 5
+S_INT = 6
+S_FP = 7
+S_DECODE = 8  # last cycle of each in-order stage, and how many it took
+S_DECODED = 9
+S_RENAME = 10
+S_RENAMED = 11
+S_DISPATCH = 12
+S_DISPATCHED = 13
+S_COMMIT = 14
+S_COMMITTED = 15
+S_BARRIER = 16  # nothing is dispatched before this cycle
+S_STORE_SENT = 17  # cycle in which the last store went to the cache
+S_HEAP = 18  # entries in the issue queue's heap
+S_FRONT = 19  # why the front end is late, CPI_*
+S_MEMORY_OPS = 20
+S_VIOLATIONS = 21
+S_FORWARDED = 22
+S_DRAINED = 23  # cycle of the last release, for serialising instructions
+S_BRANCHES = 24
+S_MISPREDICTED = 25
+S_LINES = 26  # fetch-buffer fills
+S_OPEN = (
+    27  # a branch waits for its target, which is where the next instruction lies: its kind, then its facts
+)
+S_OPEN_PC = 28
+S_OPEN_SIZE = 29
+S_OPEN_TAKEN = 30
+S_OPEN_EXECUTE = 31
+S_OPEN_DISPATCH = 32
+S_OPEN_DECODE = 33
+S_COLUMNS = 40
+
+SKID = 8  # instructions that may lie between decode and rename, in units of the decode width / 4
+RETRIES = 8  # a load is squashed at most so often before it simply waits
+LOST = 3  # error: page table full
+
+# parts of the CPI stack
+CPI_BASE = 0
+CPI_FETCH = 1
+CPI_BRANCH = 2
+CPI_DEPENDENCE = 3
+CPI_UNIT = 4
+CPI_L1 = 5
+CPI_L2 = 6
+CPI_L3 = 7
+CPI_DRAM = 8
+CPI_ORDER = 9  # memory-order violations and waits for stores
+CPI_QUEUE = 10  # a full structure in front of dispatch
+CPI_SERIAL = 11
+CPI_COLUMNS = 12
+
+CORE = BRANCH_END
+UNIT = CORE + 64
+NOW = UNIT + 64
+STACK = NOW + 64
+REGISTER = STACK + 16
+CAUSE = REGISTER + 128
+DECODED = CAUSE + 128
+RENAMED = DECODED + 1024
+COMMITTED = RENAMED + 1024
+LOAD_FREE = COMMITTED + 1024
+STORE_FREE = LOAD_FREE + 1024
+INT_FREE = STORE_FREE + 1024
+FP_FREE = INT_FREE + 1024
+STORE = FP_FREE + 1024
+SETS_AT = STORE + 1024 * 8
+HEAP = SETS_AT + 2048
+CORE_END = HEAP + 1032
+
+RING = 1024  # entries of every in-order ring; no structure may be larger
+SETS = 1024  # store-set tables
+
+# columns of a store's row
+W_ADDRESS = 0
+W_SIZE = 1
+W_EXECUTE = 2
+W_SENT = 3  # cycle in which it leaves for the cache
+W_PC = 4
+W_COLUMNS = 5
+
+
+@jit
+def book(w: Ints, ring: int, cycle: int, width: int) -> int:
+    """Return the first cycle at or after `cycle` with room in one of the core's slot rings, and take it."""
+    base = ring_at(w, w[H_USER_SLOTS] + ring)
+    while full(w, base, cycle, width):
+        cycle += 1
+    add_user(w, base, cycle)
+    return cycle
+
+
+@jit
+def heap_push(w: Ints, size: int, value: int) -> None:
+    """Add a value to a binary heap of `size` entries."""
+    i = size
+    while i > 0:
+        parent = (i - 1) >> 1
+        if w[HEAP + parent] <= value:
+            break
+        w[HEAP + i] = w[HEAP + parent]
+        i = parent
+    w[HEAP + i] = value
+
+
+@jit
+def heap_replace(w: Ints, size: int, value: int) -> None:
+    """Replace the smallest entry of a binary heap."""
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        if child + 1 < size and w[HEAP + child + 1] < w[HEAP + child]:
+            child += 1
+        if w[HEAP + child] >= value:
+            break
+        w[HEAP + i] = w[HEAP + child]
+        i = child
+    w[HEAP + i] = value
+
+
+@jit
+def to_cycle(w: Ints, t: int) -> int:
+    """Return the core cycle at or after a time."""
+    return edge(t, w[CORE + C_NUM], w[CORE + C_DEN])
+
+
+@jit
+def to_time(w: Ints, cycle: int) -> int:
+    """Return the time of a core cycle."""
+    return cycle * w[CORE + C_NUM] // w[CORE + C_DEN]
+
+
+@jit
+def in_order(w: Ints, at: int, cycle: int, width: int) -> int:
+    """Put an instruction through an in-order stage of a width; return its cycle."""
+    if cycle > w[NOW + at]:
+        w[NOW + at] = cycle
+        w[NOW + at + 1] = 1
+        return cycle
+    if w[NOW + at + 1] < width:
+        w[NOW + at + 1] += 1
+        return w[NOW + at]
+    w[NOW + at] += 1
+    w[NOW + at + 1] = 1
+    return w[NOW + at]
+
+
+@jit
+def unite(w: Ints, load: int, store: int, pc: int) -> None:
+    """Put a load and a store that met in the wrong order into one store set."""
+    a = w[SETS_AT + load * 2]
+    b = w[SETS_AT + store * 2]
+    if a < 0 and b < 0:
+        new = (pc ^ (pc >> 10)) & (SETS - 1)
+        w[SETS_AT + load * 2] = new
+        w[SETS_AT + store * 2] = new
+    elif b < 0:
+        w[SETS_AT + store * 2] = a
+    elif a < 0:
+        w[SETS_AT + load * 2] = b
+    elif b > a:
+        w[SETS_AT + store * 2] = a
+    else:
+        w[SETS_AT + load * 2] = b
+
+
+@jit
+def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
+    """Return the cycle in which the instruction at pc is fetched."""
+    number = w[NOW + S_INSTRUCTIONS]
+    line = pc // w[CORE + C_FETCH_LINE]
+    if line != w[NOW + S_LINE]:
+        w[NOW + S_LINE] = line
+        w[NOW + S_LINES] += 1
+        asked = w[NOW + S_FETCH]
+        if w[NOW + S_FETCHED] > 0 and w[CORE + C_LINE_AHEAD] == 0:
+            asked += 1
+        address = physical(w, line * w[CORE + C_FETCH_LINE])
+        done = to_cycle(w, access(w, fetch_level, address, to_time(w, asked), FETCH, pc))
+        if done > asked + 1:
+            w[NOW + S_FRONT] = CPI_FETCH
+        if done > w[NOW + S_FETCH]:
+            w[NOW + S_FETCH] = done
+            w[NOW + S_FETCHED] = 0
+    if w[NOW + S_FETCHED] >= w[CORE + C_FETCH]:
+        w[NOW + S_FETCH] += 1
+        w[NOW + S_FETCHED] = 0
+    if number >= w[CORE + C_FETCH_QUEUE]:
+        room = w[DECODED + ((number - w[CORE + C_FETCH_QUEUE]) & (RING - 1))]
+        if room > w[NOW + S_FETCH]:
+            w[NOW + S_FETCH] = room
+            w[NOW + S_FETCHED] = 0
+    w[NOW + S_FETCHED] += 1
+    return w[NOW + S_FETCH]
+
+
+@jit
+def ready_of(w: Ints, sources: Ints, i: int) -> int:
+    """Return the register among an instruction's sources that is ready last, or 0."""
+    late = 0
+    for s in range(sources.shape[1]):
+        register = sources[i, s]
+        if register and w[REGISTER + register] > w[REGISTER + late]:
+            late = register
+    return late
+
+
+@jit
+def older_store(w: Ints, address: int, size: int, execute: int) -> int:
+    """Return the youngest older store that a load at `execute` has to know about, or -1.
+
+    It is one that overlaps the load's bytes and has not left for the cache.
+    """
+    stores = w[NOW + S_STORES]
+    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
+        place = n & (RING - 1)
+        if w[STORE + place * 8 + W_SENT] <= execute:
+            return -1
+        if (
+            w[STORE + place * 8 + W_ADDRESS] < address + size
+            and address < w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE]
+        ):
+            return n
+    return -1
+
+
+@jit
+def violating_store(w: Ints, address: int, size: int, execute: int) -> int:
+    """Return the store that executes first of those older ones which a load at `execute` overtook, or -1."""
+    shift = w[CORE + C_CHECK_SHIFT]
+    low = address >> shift
+    high = (address + size - 1) >> shift
+    stores = w[NOW + S_STORES]
+    found = -1
+    when = 0
+    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
+        place = n & (RING - 1)
+        if w[STORE + place * 8 + W_SENT] <= execute:
+            break
+        if w[STORE + place * 8 + W_EXECUTE] > execute and (
+            found < 0 or w[STORE + place * 8 + W_EXECUTE] < when
+        ):
+            first = w[STORE + place * 8 + W_ADDRESS] >> shift
+            last = (w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE] - 1) >> shift
+            if first <= high and low <= last:
+                found = n
+                when = w[STORE + place * 8 + W_EXECUTE]
+    return found
+
+
+@jit
+def squash(w: Ints, execute: int, dispatch: int, cause: int) -> None:
+    """Send the front end back after an instruction at `execute`; what was fetched in vain has to leave first."""
+    restart = execute + w[CORE + C_REDIRECT]
+    if restart > w[NOW + S_FETCH] or w[NOW + S_FETCHED] > 0:
+        w[NOW + S_FETCH] = max(restart, w[NOW + S_FETCH])
+        w[NOW + S_FETCHED] = 0
+    w[NOW + S_FRONT] = cause
+    if w[CORE + C_SQUASH] > 0:
+        vain = min(w[CORE + C_ROB] - 1, (execute - dispatch) * w[CORE + C_DISPATCH])
+        w[NOW + S_BARRIER] = max(w[NOW + S_BARRIER], execute + 1 + vain // w[CORE + C_SQUASH])
+
+
+@jit
+def book_unit(w: Ints, op: int, cycle: int) -> int:
+    """Return the first cycle with an issue slot and a free unit for an operation class, and take both."""
+    issue = ring_at(w, w[H_USER_SLOTS])
+    width = w[CORE + C_ISSUE]
+    units = w[UNIT + op * 4 + U_COUNT]
+    if units == 0:
+        while full(w, issue, cycle, width):
+            cycle += 1
+        add_user(w, issue, cycle)
+        return cycle
+    base = ring_at(w, w[H_USER_SLOTS] + w[UNIT + op * 4 + U_RING])
+    length = w[UNIT + op * 4 + U_INTERVAL]
+    i = 0
+    while i < length:
+        if (i == 0 and full(w, issue, cycle, width)) or full(w, base, cycle + i, units):
+            cycle += i + 1
+            i = 0
+        else:
+            i += 1
+    add_user(w, issue, cycle)
+    for i in range(length):
+        add_user(w, base, cycle + i)
+    return cycle
+
+
+@jit
+def close_branch(w: Ints, target: int) -> None:
+    """Predict the branch before this instruction, now that its target is known, and steer the front end."""
+    taken = w[NOW + S_OPEN_TAKEN] != 0
+    verdict = predict(w, w[NOW + S_OPEN_PC], w[NOW + S_OPEN], w[NOW + S_OPEN_SIZE], taken, target)
+    w[NOW + S_OPEN] = 0
+    w[NOW + S_BRANCHES] += 1
+    if verdict == AT_EXECUTE:
+        w[NOW + S_MISPREDICTED] += 1
+        squash(w, w[NOW + S_OPEN_EXECUTE], w[NOW + S_OPEN_DISPATCH], CPI_BRANCH)
+    elif verdict == AT_DECODE:
+        restart = w[NOW + S_OPEN_DECODE] + w[CORE + C_REDIRECT_DECODE]
+        if restart > w[NOW + S_FETCH]:
+            w[NOW + S_FETCH] = restart
+            w[NOW + S_FETCHED] = 0
+            w[NOW + S_FRONT] = CPI_BRANCH
+    elif taken and w[CORE + C_TAKEN_STOPS]:
+        w[NOW + S_FETCHED] = w[CORE + C_FETCH]
+
+
+@jit
+def enter(w: Ints, number: int, loads: int, stores: int, ints: int, fps: int, cycle: int) -> int:
+    """Return the first cycle at or after `cycle` in which rename finds a free entry in every structure."""
+    delay = w[CORE + C_FREE_DELAY]
+    if number >= w[CORE + C_ROB]:
+        cycle = max(cycle, w[COMMITTED + ((number - w[CORE + C_ROB]) & (RING - 1))] + delay)
+    if loads and w[NOW + S_LOADS] + loads > w[CORE + C_LQ]:
+        cycle = max(
+            cycle, w[LOAD_FREE + ((w[NOW + S_LOADS] + loads - 1 - w[CORE + C_LQ]) & (RING - 1))] + delay
+        )
+    if stores and w[NOW + S_STORES] + stores > w[CORE + C_SQ]:
+        cycle = max(
+            cycle, w[STORE_FREE + ((w[NOW + S_STORES] + stores - 1 - w[CORE + C_SQ]) & (RING - 1))] + delay
+        )
+    if ints and w[NOW + S_INT] + ints > w[CORE + C_INT_REGS]:
+        cycle = max(
+            cycle, w[INT_FREE + ((w[NOW + S_INT] + ints - 1 - w[CORE + C_INT_REGS]) & (RING - 1))] + delay
+        )
+    if fps and w[NOW + S_FP] + fps > w[CORE + C_FP_REGS]:
+        cycle = max(
+            cycle, w[FP_FREE + ((w[NOW + S_FP] + fps - 1 - w[CORE + C_FP_REGS]) & (RING - 1))] + delay
+        )
+    if w[NOW + S_HEAP] >= w[CORE + C_IQ]:
+        cycle = max(cycle, w[HEAP + 0] + 1)
+    return cycle
+
+
+@jit
+def sets_of(w: Ints, key: int) -> int:
+    """Return the store set of a program counter's index, or -1."""
+    return w[SETS_AT + key * 2 + 0]

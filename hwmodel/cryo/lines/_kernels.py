@@ -1,0 +1,296 @@
+"""Cache lines, miss registers, prefetch tables and DRAM banks: the parts of which a request's way is made.
+
+Every function takes the words `w` (see `words`), mostly with the number k of a cache level.
+"""
+
+from __future__ import annotations
+
+from hwmodel.cryo.words._kernels import (
+    B_ACTIVE,
+    B_COLUMN,
+    B_HITS,
+    B_PRECHARGE,
+    B_ROW,
+    BANK,
+    D_BANKS,
+    D_BURST,
+    D_CL,
+    D_CONTROLLER,
+    D_HIGH,
+    D_LOW,
+    D_MAX_ROW,
+    D_RAS,
+    D_RCD,
+    D_REFI,
+    D_RFC,
+    D_ROW_LINES,
+    D_RP,
+    D_RRD,
+    D_TURN,
+    DRAM,
+    DRAMS,
+    H_READY,
+    H_SLOT_LAST,
+    H_STRIDE,
+    L_BASE,
+    L_DEGREE,
+    L_MSHRS,
+    L_POLICY,
+    L_PREFETCH,
+    L_SETS,
+    L_WAYS,
+    LEVEL,
+    LINE_BITS,
+    M_BUSY,
+    M_LAST_ACTIVE,
+    M_READS,
+    M_ROW_HITS,
+    M_WRITES,
+    M_WRITES_WAITING,
+    MSHR,
+    P_COUNT,
+    P_LEVEL,
+    P_LINE,
+    P_PC,
+    P_TIME,
+    PAGE_BITS,
+    PENDING,
+    POLICY_LRU,
+    POLICY_RANDOM,
+    PREFETCH_NEXT,
+    S_RANDOM,
+    STATE,
+    STRIDE_ENTRIES,
+    STRIDE_SETS,
+    STRIDE_WAYS,
+    STRIDE_WORDS,
+    take_slot,
+)
+from hwmodel.kernel.compiled import Ints, jit
+
+
+@jit
+def find(w: Ints, k: int, line: int) -> int:
+    """Return the place of a line in level k, or -1."""
+    sets = w[LEVEL + k * 32 + L_SETS]
+    ways = w[LEVEL + k * 32 + L_WAYS]
+    first = w[LEVEL + k * 32 + L_BASE] + (line & (sets - 1)) * ways
+    for place in range(first, first + ways):
+        if w[place] >> 3 == line:
+            return place
+    return -1
+
+
+@jit
+def promote(w: Ints, k: int, line: int, place: int) -> int:
+    """Make a line the most recently used of its set; return its new place."""
+    if w[LEVEL + k * 32 + L_POLICY] != POLICY_LRU:
+        return place
+    ways = w[LEVEL + k * 32 + L_WAYS]
+    first = w[LEVEL + k * 32 + L_BASE] + (line & (w[LEVEL + k * 32 + L_SETS] - 1)) * ways
+    word = w[place]
+    time = w[w[H_READY] + place]
+    while place > first:
+        w[place] = w[place - 1]
+        w[w[H_READY] + place] = w[w[H_READY] + place - 1]
+        place -= 1
+    w[first] = word
+    w[w[H_READY] + first] = time
+    return first
+
+
+@jit
+def insert(w: Ints, k: int, line: int, flags: int, time: int) -> int:
+    """Put a line in front of its set in level k; return the line (with flags) that left, or -1."""
+    ways = w[LEVEL + k * 32 + L_WAYS]
+    first = w[LEVEL + k * 32 + L_BASE] + (line & (w[LEVEL + k * 32 + L_SETS] - 1)) * ways
+    last = first + ways - 1
+    victim = last
+    if w[LEVEL + k * 32 + L_POLICY] == POLICY_RANDOM and w[last] >= 0:
+        # xorshift: state of the level, so that the same trace meets the same victims
+        x = w[STATE + k * 8 + S_RANDOM]
+        x ^= (x << 13) & 0x7FFFFFFFFFFFFFFF
+        x ^= x >> 7
+        x ^= (x << 17) & 0x7FFFFFFFFFFFFFFF
+        w[STATE + k * 8 + S_RANDOM] = x
+        victim = first + (x >> 11) % ways
+    out = w[victim]
+    place = victim
+    while place > first:
+        w[place] = w[place - 1]
+        w[w[H_READY] + place] = w[w[H_READY] + place - 1]
+        place -= 1
+    w[first] = line << 3 | flags
+    w[w[H_READY] + first] = time
+    return out
+
+
+@jit
+def drop(w: Ints, k: int, line: int) -> int:
+    """Remove a line from level k; return its word, or -1 if it was not there."""
+    place = find(w, k, line)
+    if place < 0:
+        return -1
+    ways = w[LEVEL + k * 32 + L_WAYS]
+    last = w[LEVEL + k * 32 + L_BASE] + (line & (w[LEVEL + k * 32 + L_SETS] - 1)) * ways + ways - 1
+    word = w[place]
+    while place < last:
+        w[place] = w[place + 1]
+        w[w[H_READY] + place] = w[w[H_READY] + place + 1]
+        place += 1
+    w[last] = -1
+    return word
+
+
+@jit
+def dram_write(w: Ints, line: int, t: int) -> None:
+    """Queue a line for writing; a full queue is drained in one go, and its bus time is booked."""
+    w[DRAMS + M_WRITES] += 1
+    w[DRAMS + M_WRITES_WAITING] += 1
+    if w[DRAMS + M_WRITES_WAITING] >= w[DRAM + D_HIGH]:
+        lines = w[DRAMS + M_WRITES_WAITING] - w[DRAM + D_LOW]
+        ring = w[H_SLOT_LAST]
+        burst = w[DRAM + D_BURST]
+        turn = (w[DRAM + D_TURN] + burst - 1) // burst
+        take_slot(w, ring, t // burst, 1, lines + turn)
+        w[DRAMS + M_BUSY] += lines * burst
+        w[DRAMS + M_WRITES_WAITING] = w[DRAM + D_LOW]
+
+
+@jit
+def dram_read(w: Ints, line: int, t: int) -> int:
+    """Return when a line read at time t leaves the memory controller."""
+    row_lines = w[DRAM + D_ROW_LINES]
+    banks = w[DRAM + D_BANKS]
+    number = (line // row_lines) % banks
+    row = line // (row_lines * banks)
+    if w[DRAM + D_REFI] > 0:
+        phase = t % w[DRAM + D_REFI]
+        if phase < w[DRAM + D_RFC] and t >= w[DRAM + D_REFI]:
+            t += w[DRAM + D_RFC] - phase
+    if w[BANK + number * 8 + B_ROW] == row:
+        column = max(t, w[BANK + number * 8 + B_COLUMN])
+        w[DRAMS + M_ROW_HITS] += 1
+    else:
+        active = t
+        if w[BANK + number * 8 + B_ROW] >= 0:
+            active = max(active, w[BANK + number * 8 + B_PRECHARGE]) + w[DRAM + D_RP]
+        active = max(active, w[BANK + number * 8 + B_ACTIVE])
+        if 0 <= active - w[DRAMS + M_LAST_ACTIVE] < w[DRAM + D_RRD]:
+            active = w[DRAMS + M_LAST_ACTIVE] + w[DRAM + D_RRD]
+        w[DRAMS + M_LAST_ACTIVE] = max(active, w[DRAMS + M_LAST_ACTIVE])
+        column = active + w[DRAM + D_RCD]
+        w[BANK + number * 8 + B_ROW] = row
+        w[BANK + number * 8 + B_PRECHARGE] = active + w[DRAM + D_RAS]
+        w[BANK + number * 8 + B_HITS] = 0
+    burst = w[DRAM + D_BURST]
+    ring = w[H_SLOT_LAST]
+    # The data bus is booked in bursts; a request begins at the first free burst after its column access.
+    data = take_slot(w, ring, (column + w[DRAM + D_CL] + burst - 1) // burst, 1, 1) * burst
+    data = max(data, column + w[DRAM + D_CL])
+    w[DRAMS + M_READS] += 1
+    w[DRAMS + M_BUSY] += burst
+    w[BANK + number * 8 + B_COLUMN] = column + burst
+    w[BANK + number * 8 + B_HITS] += 1
+    if w[DRAM + D_MAX_ROW] > 0 and w[BANK + number * 8 + B_HITS] >= w[DRAM + D_MAX_ROW]:
+        w[BANK + number * 8 + B_ROW] = -1
+        w[BANK + number * 8 + B_ACTIVE] = (
+            max(w[BANK + number * 8 + B_PRECHARGE], column + burst) + w[DRAM + D_RP]
+        )
+    return data + burst + w[DRAM + D_CONTROLLER]
+
+
+@jit
+def take_mshr(w: Ints, k: int, t: int, until: int) -> int:
+    """Hold a miss register of level k from t (or from when one is free) until `until`; return when it began."""
+    best = 0
+    n = w[LEVEL + k * 32 + L_MSHRS]
+    for i in range(1, n):
+        if w[MSHR + k * 64 + i] < w[MSHR + k * 64 + best]:
+            best = i
+    begin = max(t, w[MSHR + k * 64 + best])
+    w[MSHR + k * 64 + best] = max(until, begin)
+    return begin
+
+
+@jit
+def first_free(w: Ints, k: int) -> int:
+    """Return when the next miss register of level k is free."""
+    n = w[LEVEL + k * 32 + L_MSHRS]
+    best = w[MSHR + k * 64 + 0]
+    for i in range(1, n):
+        best = min(best, w[MSHR + k * 64 + i])
+    return best
+
+
+@jit
+def busy_mshrs(w: Ints, k: int, t: int) -> int:
+    """Return how many miss registers of level k are held at time t."""
+    busy = 0
+    for i in range(w[LEVEL + k * 32 + L_MSHRS]):
+        if w[MSHR + k * 64 + i] > t:
+            busy += 1
+    return busy
+
+
+@jit
+def propose(w: Ints, k: int, line: int, t: int, pc: int) -> None:
+    """Add a prefetch to those that wait; the list has a bound, and the newest are dropped beyond it."""
+    n = w[PENDING + (0) * 4 + P_COUNT]
+    if n + 1 >= 64:
+        return
+    w[PENDING + (0) * 4 + P_COUNT] = n + 1
+    w[PENDING + (n + 1) * 4 + P_LEVEL] = k
+    w[PENDING + (n + 1) * 4 + P_LINE] = line
+    w[PENDING + (n + 1) * 4 + P_TIME] = t
+    w[PENDING + (n + 1) * 4 + P_PC] = pc
+
+
+@jit
+def train(w: Ints, k: int, requestor: int, pc: int, address: int, t: int) -> None:
+    """Show a miss to the prefetcher of level k.
+
+    The stride prefetcher is the reference-prediction table of gem5's `StridePrefetcher`: 64 entries in 4 ways by
+    program counter, a 3-bit confidence that starts at 4 and prefetches from 4 on, a new stride learnt below that.
+    """
+    kind = w[LEVEL + k * 32 + L_PREFETCH]
+    degree = w[LEVEL + k * 32 + L_DEGREE]
+    if kind == PREFETCH_NEXT:
+        for d in range(1, degree + 1):
+            propose(w, k, (address >> LINE_BITS) + d, t, pc)
+        return
+    table = w[H_STRIDE] + (k * 8 + requestor) * STRIDE_WORDS
+    hashed = pc >> 1
+    first = ((hashed ^ (hashed >> 4)) & (STRIDE_SETS - 1)) * STRIDE_WAYS
+    oldest = first
+    w[table + STRIDE_ENTRIES * 5 + 0] += 1
+    now = w[table + STRIDE_ENTRIES * 5 + 0]
+    for e in range(first, first + STRIDE_WAYS):
+        if w[table + e * 5 + 0] == pc:
+            step = address - w[table + e * 5 + 1]
+            confidence = w[table + e * 5 + 3]
+            if step == w[table + e * 5 + 2] and step != 0:
+                confidence = min(7, confidence + 1)
+            else:
+                confidence = max(0, confidence - 1)
+                if confidence < 4:
+                    w[table + e * 5 + 2] = step
+            w[table + e * 5 + 1] = address
+            w[table + e * 5 + 3] = confidence
+            w[table + e * 5 + 4] = now
+            if confidence < 4:
+                return
+            if -64 < step < 64:
+                step = -64 if step < 0 else 64
+            for d in range(1, degree + 1):
+                target = address + d * step
+                if target >> PAGE_BITS == address >> PAGE_BITS:
+                    propose(w, k, target >> LINE_BITS, t, pc)
+            return
+        if w[table + e * 5 + 4] < w[table + oldest * 5 + 4]:
+            oldest = e
+    w[table + oldest * 5 + 0] = pc
+    w[table + oldest * 5 + 1] = address
+    w[table + oldest * 5 + 2] = 0
+    w[table + oldest * 5 + 3] = 4
+    w[table + oldest * 5 + 4] = now

@@ -1,0 +1,3 @@
+"""The timed memory hierarchy, compiled; what users need is in `hwmodel.cryo`."""
+
+__all__: list[str] = []

@@ -1,0 +1,351 @@
+"""The timed memory hierarchy: the way of a request through caches, buses and DRAM, and back.
+
+A request carries the time at which it reaches a level and gets back the time at which the data is there. Contents
+change in the order of the calls, while times may go back and forth between calls: a core presents its accesses in
+program order, each at its own time. That is the one approximation of this model.
+"""
+
+from __future__ import annotations
+
+from hwmodel.cryo.lines._kernels import (
+    busy_mshrs,
+    dram_read,
+    dram_write,
+    drop,
+    find,
+    first_free,
+    insert,
+    promote,
+    take_mshr,
+    train,
+)
+from hwmodel.cryo.words._kernels import (
+    COUNT,
+    DIRTY,
+    FETCH,
+    H_READY,
+    HISTOGRAM,
+    L_ABOVE,
+    L_BLOCKS,
+    L_BUS_ANSWER,
+    L_BUS_DEN,
+    L_BUS_HEADER,
+    L_BUS_LINE,
+    L_BUS_NUM,
+    L_BUS_REQUEST,
+    L_DEN,
+    L_FILL,
+    L_FLIGHT,
+    L_HIT,
+    L_INCLUSIVE,
+    L_INTERVAL,
+    L_MSHRS,
+    L_NEXT,
+    L_NUM,
+    L_ON_FETCH,
+    L_ON_HIT,
+    L_PORTS,
+    L_PREFETCH,
+    L_REQUESTOR,
+    L_RESERVE,
+    L_REST,
+    L_TAG,
+    LEVEL,
+    LINE_BITS,
+    N_BLOCKED,
+    N_LATENCY,
+    N_MERGED,
+    N_PORT,
+    N_PREFETCH_MISSES,
+    N_PREFETCH_REQUESTS,
+    N_PREFETCH_USEFUL,
+    N_PREFETCHES,
+    N_READ_MISSES,
+    N_READS,
+    N_WRITE_MISSES,
+    N_WRITEBACKS,
+    N_WRITES,
+    P_COUNT,
+    P_LEVEL,
+    P_LINE,
+    P_PC,
+    P_TIME,
+    PATH,
+    PENDING,
+    PREFETCH,
+    PREFETCHED,
+    S_BLOCK_FROM,
+    S_BLOCK_TO,
+    S_PREFETCH_FREE,
+    STATE,
+    WRITE,
+    after,
+    edge,
+    take_slot,
+)
+from hwmodel.kernel.compiled import Ints, jit
+
+
+@jit
+def write_back(w: Ints, k: int, line: int, t: int) -> None:
+    """Send a dirty line from level k to the level below, and on from there as far as it goes."""
+    while True:
+        w[COUNT + k * 16 + N_WRITEBACKS] += 1
+        below = w[LEVEL + k * 32 + L_NEXT]
+        take_slot(
+            w,
+            3 * k + 1,
+            edge(t, w[LEVEL + k * 32 + L_BUS_NUM], w[LEVEL + k * 32 + L_BUS_DEN]),
+            1,
+            w[LEVEL + k * 32 + L_BUS_LINE] + w[LEVEL + k * 32 + L_BUS_HEADER],
+        )
+        if below < 0:
+            dram_write(w, line, t)
+            return
+        w[COUNT + below * 16 + N_WRITES] += 1
+        place = find(w, below, line)
+        if place >= 0:
+            w[place] |= DIRTY
+            promote(w, below, line, place)
+            return
+        w[COUNT + below * 16 + N_WRITE_MISSES] += 1
+        out = insert(w, below, line, DIRTY, t)
+        if out < 0:
+            return
+        dirty = leave(w, below, out)
+        if not dirty:
+            return
+        line = out >> 3
+        k = below
+
+
+@jit
+def leave(w: Ints, k: int, word: int) -> bool:
+    """Note that a line left level k; where the level is inclusive it leaves the levels above. Is it dirty?"""
+    dirty = word & DIRTY
+    if w[LEVEL + k * 32 + L_INCLUSIVE]:
+        above = w[LEVEL + k * 32 + L_ABOVE]
+        j = 0
+        while above:
+            if above & 1:
+                gone = drop(w, j, word >> 3)
+                if gone >= 0:
+                    dirty |= gone & DIRTY
+            above >>= 1
+            j += 1
+    return dirty != 0
+
+
+@jit
+def latency_bin(time: int) -> int:
+    """Return the histogram bin of a latency: four bins an octave, from a picosecond up."""
+    ps = time // 1000
+    if ps < 4:
+        return max(0, ps)
+    octave = 0
+    while ps >= 8:
+        ps >>= 1
+        octave += 1
+    return min(63, 4 * octave + ps)
+
+
+@jit
+def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc: int, own: bool) -> int:
+    """Follow a request from level k down to where it hits, up again, and return when its data arrives.
+
+    `own` marks a prefetch of level k itself: it goes down without looking into level k first.
+    """
+    line = address >> LINE_BITS
+    depth = 0
+    data = t
+    while True:
+        num = w[LEVEL + k * 32 + L_NUM]
+        den = w[LEVEL + k * 32 + L_DEN]
+        skip = own and depth == 0
+        if not skip and w[STATE + k * 8 + S_BLOCK_FROM] <= t < w[STATE + k * 8 + S_BLOCK_TO]:
+            w[COUNT + k * 16 + N_BLOCKED] += w[STATE + k * 8 + S_BLOCK_TO] - t
+            t = w[STATE + k * 8 + S_BLOCK_TO]
+        cycle = edge(t, num, den)
+        if w[LEVEL + k * 32 + L_INTERVAL] > 0 and not skip:
+            taken = take_slot(w, 3 * k, cycle, w[LEVEL + k * 32 + L_PORTS], w[LEVEL + k * 32 + L_INTERVAL])
+            w[COUNT + k * 16 + N_PORT] += (taken - cycle) * num // den
+            cycle = taken
+        if not skip:
+            if kind == WRITE:
+                w[COUNT + k * 16 + N_WRITES] += 1
+            elif kind == PREFETCH:
+                w[COUNT + k * 16 + N_PREFETCH_REQUESTS] += 1
+            else:
+                w[COUNT + k * 16 + N_READS] += 1
+            place = find(w, k, line)
+            if place >= 0:
+                arrived = w[w[H_READY] + place]
+                word = w[place]
+                prefetched = word & PREFETCHED
+                if prefetched:
+                    w[COUNT + k * 16 + N_PREFETCH_USEFUL] += 1
+                    word &= ~PREFETCHED
+                if kind == WRITE and depth == 0:
+                    word |= DIRTY
+                w[place] = word
+                promote(w, k, line, place)
+                data = (cycle + w[LEVEL + k * 32 + L_HIT]) * num // den
+                if arrived > t:
+                    w[COUNT + k * 16 + N_MERGED] += 1
+                    miss(w, k, kind)
+                data = max(data, arrived + w[LEVEL + k * 32 + L_REST])
+                if (
+                    w[LEVEL + k * 32 + L_PREFETCH]
+                    and (arrived > t or (prefetched and w[LEVEL + k * 32 + L_ON_HIT]))
+                    and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH])
+                ):
+                    train(w, k, requestor, pc, address, t)
+                break
+            miss(w, k, kind)
+            if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
+                train(w, k, requestor, pc, address, t)
+        free = first_free(w, k)
+        if free > t:
+            w[COUNT + k * 16 + N_BLOCKED] += free - t
+            t = free
+            cycle = max(cycle, edge(t, num, den))
+        w[PATH + depth * 2 + 0] = k
+        w[PATH + depth * 2 + 1] = t
+        depth += 1
+        t = (cycle + w[LEVEL + k * 32 + L_TAG]) * num // den
+        bus = take_slot(
+            w,
+            3 * k + 1,
+            edge(t, w[LEVEL + k * 32 + L_BUS_NUM], w[LEVEL + k * 32 + L_BUS_DEN]),
+            1,
+            max(1, w[LEVEL + k * 32 + L_BUS_HEADER]),
+        )
+        t = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * w[LEVEL + k * 32 + L_BUS_NUM] // w[
+            LEVEL + k * 32 + L_BUS_DEN
+        ] + w[LEVEL + k * 32 + L_FLIGHT]
+        k = w[LEVEL + k * 32 + L_NEXT]
+        if k < 0:
+            data = dram_read(w, line, t)
+            break
+    w[PATH + 7 * 2 + 0] = depth
+    while depth > 0:
+        depth -= 1
+        k = w[PATH + depth * 2 + 0]
+        num = w[LEVEL + k * 32 + L_BUS_NUM]
+        den = w[LEVEL + k * 32 + L_BUS_DEN]
+        bus = take_slot(
+            w,
+            3 * k + 2,
+            edge(data + w[LEVEL + k * 32 + L_FLIGHT], num, den),
+            1,
+            w[LEVEL + k * 32 + L_BUS_LINE] + w[LEVEL + k * 32 + L_BUS_HEADER],
+        )
+        arrival = (bus + w[LEVEL + k * 32 + L_BUS_ANSWER]) * num // den
+        data = after(
+            arrival, w[LEVEL + k * 32 + L_FILL], w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN]
+        )
+        take_mshr(w, k, w[PATH + depth * 2 + 1], arrival)
+        if w[LEVEL + k * 32 + L_BLOCKS] and (not own or depth > 0):
+            free = first_free(w, k)
+            if free > w[PATH + depth * 2 + 1]:
+                w[STATE + k * 8 + S_BLOCK_FROM] = w[PATH + depth * 2 + 1]
+                w[STATE + k * 8 + S_BLOCK_TO] = free
+        flags = 0
+        if kind == WRITE and depth == 0:
+            flags = DIRTY
+        if kind == PREFETCH and own and depth == 0:
+            flags = PREFETCHED
+        out = insert(w, k, line, flags, arrival)
+        if out >= 0 and leave(w, k, out):
+            write_back(w, k, out >> 3, arrival)
+    return data
+
+
+@jit
+def miss(w: Ints, k: int, kind: int) -> None:
+    """Count a miss of level k under its kind."""
+    if kind == WRITE:
+        w[COUNT + k * 16 + N_WRITE_MISSES] += 1
+    elif kind == PREFETCH:
+        w[COUNT + k * 16 + N_PREFETCH_MISSES] += 1
+    else:
+        w[COUNT + k * 16 + N_READ_MISSES] += 1
+
+
+@jit
+def send_prefetches(w: Ints) -> None:
+    """Send the prefetches that wait, and those that these cause further down."""
+    n = 0
+    while n < w[PENDING + (0) * 4 + P_COUNT]:
+        n += 1
+        k = w[PENDING + (n) * 4 + P_LEVEL]
+        line = w[PENDING + (n) * 4 + P_LINE]
+        t = max(w[PENDING + (n) * 4 + P_TIME], w[STATE + k * 8 + S_PREFETCH_FREE])
+        if find(w, k, line) >= 0:
+            continue
+        if busy_mshrs(w, k, t) + w[LEVEL + k * 32 + L_RESERVE] >= w[LEVEL + k * 32 + L_MSHRS]:
+            # No register is left for it: it waits in the queue until one is.
+            t = max(t, first_free(w, k))
+        t = after(t, 1, w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN])
+        w[STATE + k * 8 + S_PREFETCH_FREE] = t
+        w[COUNT + k * 16 + N_PREFETCHES] += 1
+        go_down(
+            w,
+            k,
+            line << LINE_BITS,
+            t,
+            PREFETCH,
+            w[LEVEL + k * 32 + L_REQUESTOR],
+            w[PENDING + (n) * 4 + P_PC],
+            True,
+        )
+    w[PENDING + (0) * 4 + P_COUNT] = 0
+
+
+@jit
+def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
+    """Send one access of a core to level k at time t; return when its data is at the core.
+
+    `address` is physical (see `physical`). `kind` is READ, WRITE or FETCH.
+    """
+    data = go_down(w, k, address, t, kind, 0, pc, False)
+    w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
+    if w[PENDING + (0) * 4 + P_COUNT] > 0:
+        send_prefetches(w)
+    if kind != WRITE:
+        w[COUNT + k * 16 + N_LATENCY] += data - t
+        w[HISTOGRAM + k * 64 + latency_bin(data - t)] += 1
+    return data
+
+
+@jit
+def touch(w: Ints, k: int, line: int, write: bool) -> None:
+    """Bring a line into level k and those below it that lack it, without any timing."""
+    dirty = DIRTY if write else 0
+    while k >= 0:
+        place = find(w, k, line)
+        if place >= 0:
+            w[place] |= dirty
+            promote(w, k, line, place)
+            return
+        out = insert(w, k, line, dirty, 0)
+        below = w[LEVEL + k * 32 + L_NEXT]
+        if out >= 0 and leave(w, k, out) and below >= 0:
+            spill(w, below, out >> 3)
+        dirty = 0
+        k = below
+
+
+@jit
+def spill(w: Ints, k: int, line: int) -> None:
+    """Put a dirty line into level k and go on down with what that pushes out, without any timing."""
+    while k >= 0:
+        place = find(w, k, line)
+        if place >= 0:
+            w[place] |= DIRTY
+            return
+        out = insert(w, k, line, DIRTY, 0)
+        if out < 0 or not leave(w, k, out):
+            return
+        line = out >> 3
+        k = w[LEVEL + k * 32 + L_NEXT]

@@ -1,0 +1,3 @@
+"""The out-of-order core, compiled; what users need is in `hwmodel.cryo`."""
+
+__all__: list[str] = []

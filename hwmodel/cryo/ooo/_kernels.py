@@ -1,0 +1,353 @@
+"""The out-of-order core: one pass over the trace, each instruction's stages as cycle numbers.
+
+The model is instruction-window centric: it walks the trace in program order and works out when each instruction
+is fetched, decoded, renamed, dispatched, issued, executed and committed.
+"""
+
+from __future__ import annotations
+
+from hwmodel.cryo.branch._kernels import (
+    predict,
+)
+from hwmodel.cryo.core._kernels import (
+    C_CLEAR,
+    C_COMMIT,
+    C_COMPLETE_COMMIT,
+    C_DECODE,
+    C_DECODE_RENAME,
+    C_DEPENDENCE,
+    C_DISPATCH,
+    C_FETCH_DECODE,
+    C_FORWARD,
+    C_IQ,
+    C_ISSUE_EXECUTE,
+    C_LOAD_PORTS,
+    C_RENAME,
+    C_RENAME_DISPATCH,
+    C_SET_SHIFT,
+    C_SQ,
+    C_STORE_PORTS,
+    CAUSE,
+    COMMITTED,
+    CORE,
+    CPI_BASE,
+    CPI_DEPENDENCE,
+    CPI_L1,
+    CPI_ORDER,
+    CPI_QUEUE,
+    CPI_SERIAL,
+    CPI_UNIT,
+    DECODED,
+    FP_FREE,
+    INT_FREE,
+    LOAD_FREE,
+    NOW,
+    OP_SYSTEM,
+    REGISTER,
+    RENAMED,
+    RETRIES,
+    RING,
+    S_BARRIER,
+    S_COMMIT,
+    S_DECODE,
+    S_DISPATCH,
+    S_FORWARDED,
+    S_FP,
+    S_FRONT,
+    S_HEAP,
+    S_INSTRUCTIONS,
+    S_INT,
+    S_LOADS,
+    S_MEMORY_OPS,
+    S_OPEN,
+    S_OPEN_DECODE,
+    S_OPEN_DISPATCH,
+    S_OPEN_EXECUTE,
+    S_OPEN_PC,
+    S_OPEN_SIZE,
+    S_OPEN_TAKEN,
+    S_RENAME,
+    S_STORE_SENT,
+    S_STORES,
+    S_VIOLATIONS,
+    SETS,
+    SETS_AT,
+    SKID,
+    STACK,
+    STORE,
+    STORE_FREE,
+    U_LATENCY,
+    UNIT,
+    W_ADDRESS,
+    W_EXECUTE,
+    W_PC,
+    W_SENT,
+    W_SIZE,
+    book,
+    book_unit,
+    close_branch,
+    enter,
+    fetch_one,
+    heap_push,
+    heap_replace,
+    in_order,
+    older_store,
+    ready_of,
+    sets_of,
+    squash,
+    to_cycle,
+    to_time,
+    unite,
+    violating_store,
+)
+from hwmodel.cryo.memory._kernels import (
+    access,
+    touch,
+)
+from hwmodel.cryo.words._kernels import (
+    PAGE,
+    PAGE_FULL,
+    PATH,
+    READ,
+    WRITE,
+    physical,
+)
+from hwmodel.kernel.compiled import Ints, jit
+
+
+@jit
+def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: int) -> int:
+    """Return the cycle in which a load that executes at `execute` has its data, or -(store + 1) if it has to be redone."""
+    cycle = book(w, 1, execute, w[CORE + C_LOAD_PORTS])
+    wrong = violating_store(w, address, size, cycle)
+    older = older_store(w, address, size, cycle)
+    place = older & (RING - 1)
+    if older >= 0 and w[STORE + (place) * 8 + W_EXECUTE] <= cycle:
+        inside = (
+            w[STORE + (place) * 8 + W_ADDRESS] <= address
+            and address + size <= w[STORE + (place) * 8 + W_ADDRESS] + w[STORE + (place) * 8 + W_SIZE]
+        )
+        if inside:
+            w[NOW + S_FORWARDED] += 1
+            w[PATH + 15] = 0
+            done = cycle + w[CORE + C_FORWARD]
+            if wrong >= 0:
+                return -(wrong + 1)
+            return done
+        cycle = max(cycle, w[STORE + (place) * 8 + W_SENT] + 1)
+    done = to_cycle(w, access(w, level, physical(w, address), to_time(w, cycle), READ, pc))
+    if wrong >= 0:
+        return -(wrong + 1)
+    return done
+
+
+@jit
+def run_ooo(
+    w: Ints,
+    pcs: Ints,
+    facts: Ints,
+    sources: Ints,
+    destinations: Ints,
+    ids: Ints,
+    addresses: Ints,
+    data_level: int,
+    fetch_level: int,
+) -> int:
+    """Run the instructions of one chunk; return how many of its addresses were used, or -1 where pages ran out.
+
+    `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags.
+    """
+    used = 0
+    for i in range(ids.shape[0]):
+        static = ids[i] & 0x7FFFFFFF
+        pc = pcs[static]
+        if w[NOW + S_OPEN]:
+            close_branch(w, pc)
+        number = w[NOW + S_INSTRUCTIONS]
+        op = facts[static, 1]
+        branch = facts[static, 2]
+        loads = facts[static, 3]
+        stores = facts[static, 4]
+        flags = facts[static, 7]
+        ints = 0
+        fps = 0
+        for d in range(destinations.shape[1]):
+            if destinations[static, d]:
+                if 32 < destinations[static, d] <= 64:
+                    fps += 1
+                else:
+                    ints += 1
+        serial = flags & 3 or op == OP_SYSTEM
+        key = (pc >> w[CORE + C_SET_SHIFT]) & (SETS - 1)
+        tries = 0
+        while True:
+            fetched = fetch_one(w, pc, fetch_level)
+            decode = fetched + w[CORE + C_FETCH_DECODE]
+            if number >= SKID:
+                decode = max(decode, w[RENAMED + ((number - SKID) & (RING - 1))])
+            decode = in_order(w, S_DECODE, decode, w[CORE + C_DECODE])
+            w[DECODED + (number & (RING - 1))] = decode
+            wanted = decode + w[CORE + C_DECODE_RENAME]
+            rename = in_order(
+                w, S_RENAME, enter(w, number, loads, stores, ints, fps, wanted), w[CORE + C_RENAME]
+            )
+            w[RENAMED + (number & (RING - 1))] = rename
+            dispatch = max(rename + w[CORE + C_RENAME_DISPATCH], w[NOW + S_BARRIER])
+            if serial:
+                dispatch = max(dispatch, w[NOW + S_COMMIT] + 1)
+            dispatch = in_order(w, S_DISPATCH, dispatch, w[CORE + C_DISPATCH])
+            late = ready_of(w, sources, static)
+            issue = max(dispatch, w[REGISTER + late])
+            cause = CPI_DEPENDENCE
+            if issue > dispatch:
+                cause = w[CAUSE + late]
+            if w[CORE + C_DEPENDENCE] and (loads or stores) and sets_of(w, key) >= 0:
+                last = w[SETS_AT + sets_of(w, key) * 2 + 1]
+                if last >= 0 and last > w[NOW + S_STORES] - 1 - w[CORE + C_SQ]:
+                    before = w[STORE + (last & (RING - 1)) * 8 + W_EXECUTE]
+                    if before - w[CORE + C_ISSUE_EXECUTE] > dispatch and before > issue:
+                        issue = before
+                        cause = CPI_ORDER
+            wants = issue
+            issue = book_unit(w, op, issue)
+            if issue > wants:
+                cause = CPI_UNIT
+            execute = issue + w[CORE + C_ISSUE_EXECUTE]
+            latency = w[UNIT + op * 4 + U_LATENCY]
+            complete = execute + latency - 1
+            ready = issue + latency
+            depth = -1
+            wrong = -1
+            if loads:
+                size = max(1, facts[static, 5])
+                for n in range(loads):
+                    done = load_data(w, pc, addresses[used + n], size, execute, data_level)
+                    if done < 0:
+                        if tries < RETRIES and not serial:
+                            wrong = -done - 1
+                            break
+                        done = w[STORE + ((-done - 1) & (RING - 1)) * 8 + W_EXECUTE] + 1
+                    depth = max(depth, w[PATH + 15])
+                    complete = max(complete, done)
+                    ready = max(ready, done + latency - 1 if op else done)
+            if wrong < 0:
+                break
+            tries += 1
+            w[NOW + S_VIOLATIONS] += 1
+            place = wrong & (RING - 1)
+            if w[CORE + C_DEPENDENCE]:
+                unite(w, key, (w[STORE + (place) * 8 + W_PC] >> w[CORE + C_SET_SHIFT]) & (SETS - 1), pc)
+            squash(w, w[STORE + (place) * 8 + W_EXECUTE], dispatch, CPI_ORDER)
+        # ------------------------------------------------------------------ commit, and what the gap is laid to
+        before = w[NOW + S_COMMIT]
+        commit = in_order(w, S_COMMIT, complete + w[CORE + C_COMPLETE_COMMIT], w[CORE + C_COMMIT])
+        gap = commit - before
+        if gap > 0:
+            w[STACK + CPI_BASE] += 1
+            if gap > 1:
+                if serial:
+                    cause = CPI_SERIAL
+                elif depth >= 0 and complete - execute > issue - dispatch:
+                    cause = CPI_L1 + min(depth, 3)
+                elif issue == dispatch:
+                    cause = w[NOW + S_FRONT]
+                    if rename > wanted:
+                        cause = CPI_QUEUE
+                    elif cause == CPI_BASE:
+                        cause = CPI_DEPENDENCE
+                w[STACK + cause] += gap - 1
+        w[NOW + S_FRONT] = CPI_BASE if fetched + 8 < commit else w[NOW + S_FRONT]
+        w[COMMITTED + (number & (RING - 1))] = commit
+        for _ in range(loads):
+            w[LOAD_FREE + (w[NOW + S_LOADS] & (RING - 1))] = commit + 1
+            w[NOW + S_LOADS] += 1
+        for n in range(stores):
+            address = addresses[used + loads + n]
+            sent = max(commit + 1, w[NOW + S_STORE_SENT])
+            sent = book(w, 2, sent, w[CORE + C_STORE_PORTS])
+            w[NOW + S_STORE_SENT] = sent
+            t = to_time(w, sent)
+            done = to_cycle(w, access(w, data_level, physical(w, address), t, WRITE, pc))
+            place = w[NOW + S_STORES] & (RING - 1)
+            w[STORE + (place) * 8 + W_ADDRESS] = address
+            w[STORE + (place) * 8 + W_SIZE] = max(1, facts[static, 6])
+            w[STORE + (place) * 8 + W_EXECUTE] = execute
+            w[STORE + (place) * 8 + W_SENT] = sent
+            w[STORE + (place) * 8 + W_PC] = pc
+            w[STORE_FREE + place] = max(done + 1, w[STORE_FREE + ((w[NOW + S_STORES] - 1) & (RING - 1))])
+            if w[CORE + C_DEPENDENCE] and sets_of(w, key) >= 0:
+                w[SETS_AT + sets_of(w, key) * 2 + 1] = w[NOW + S_STORES]
+            w[NOW + S_STORES] += 1
+        if loads or stores:
+            w[NOW + S_MEMORY_OPS] += loads + stores
+            if w[CORE + C_CLEAR] > 0 and w[NOW + S_MEMORY_OPS] > w[CORE + C_CLEAR]:
+                w[NOW + S_MEMORY_OPS] = 0
+                w[SETS_AT : SETS_AT + 2 * SETS] = -1
+        release = complete if loads or stores else issue
+        if w[NOW + S_HEAP] >= w[CORE + C_IQ]:
+            heap_replace(w, w[NOW + S_HEAP], release)
+        else:
+            heap_push(w, w[NOW + S_HEAP], release)
+            w[NOW + S_HEAP] += 1
+        why = CPI_DEPENDENCE
+        if depth >= 0:
+            why = CPI_L1 + min(depth, 3)
+        for d in range(destinations.shape[1]):
+            register = destinations[static, d]
+            if register:
+                w[REGISTER + register] = ready
+                w[CAUSE + register] = why
+                if 32 < register <= 64:
+                    w[FP_FREE + (w[NOW + S_FP] & (RING - 1))] = commit
+                    w[NOW + S_FP] += 1
+                else:
+                    w[INT_FREE + (w[NOW + S_INT] & (RING - 1))] = commit
+                    w[NOW + S_INT] += 1
+        if serial:
+            w[NOW + S_BARRIER] = max(w[NOW + S_BARRIER], commit + 1)
+        if branch:
+            w[NOW + S_OPEN] = branch
+            w[NOW + S_OPEN_PC] = pc
+            w[NOW + S_OPEN_SIZE] = facts[static, 0]
+            w[NOW + S_OPEN_TAKEN] = ids[i] >> 31
+            w[NOW + S_OPEN_EXECUTE] = execute
+            w[NOW + S_OPEN_DISPATCH] = dispatch
+            w[NOW + S_OPEN_DECODE] = decode
+        used += loads + stores
+        w[NOW + S_INSTRUCTIONS] += 1
+        if w[PAGE + PAGE_FULL]:
+            return -1
+    return used
+
+
+@jit
+def warm(
+    w: Ints, pcs: Ints, facts: Ints, ids: Ints, addresses: Ints, data_level: int, fetch_level: int
+) -> int:
+    """Show a chunk to caches, pages and predictor without any timing; return the addresses used.
+
+    Prefetchers stay untrained: what they would have fetched in time cannot be known without times.
+    """
+    used = 0
+    line = -1
+    open_branch = -1
+    open_taken = False
+    for i in range(ids.shape[0]):
+        static = ids[i] & 0x7FFFFFFF
+        pc = pcs[static]
+        if open_branch >= 0:
+            predict(w, pcs[open_branch], facts[open_branch, 2], facts[open_branch, 0], open_taken, pc)
+            open_branch = -1
+        if pc >> 6 != line:
+            line = pc >> 6
+            touch(w, fetch_level, physical(w, pc) >> 6, False)
+        for n in range(facts[static, 3] + facts[static, 4]):
+            address = physical(w, addresses[used + n])
+            touch(w, data_level, address >> 6, n >= facts[static, 3])
+        used += facts[static, 3] + facts[static, 4]
+        if facts[static, 2]:
+            open_branch = static
+            open_taken = ids[i] >> 31 != 0
+        if w[PAGE + PAGE_FULL]:
+            return -1
+    return used

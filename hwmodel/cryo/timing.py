@@ -1,0 +1,284 @@
+"""Run a trace through a machine: cycles, CPI stack, misses, bandwidth and latencies.
+
+Importing this module loads no numba; the kernels are compiled, or taken from their cache, when a run begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.cryo._trace_base import Chunk, TraceSource
+from hwmodel.cryo.config import Machine
+from hwmodel.errors import SpecError
+from hwmodel.units import format_time
+
+if TYPE_CHECKING:
+    from hwmodel.cryo._build import Words
+
+__all__ = ["CPI_PARTS", "LevelResult", "TimedRun", "Timing", "simulate"]
+
+CPI_PARTS = (
+    "base",
+    "fetch",
+    "branch",
+    "dependence",
+    "unit",
+    "l1",
+    "l2",
+    "l3",
+    "dram",
+    "memory_order",
+    "queue",
+    "serial",
+)
+"""Parts of the CPI stack, in the order of the kernels' columns."""
+
+CHUNK = 1 << 18
+LINE = 64
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """What one cache level saw in the timed window.
+
+    Misses include those on a line that was already on its way (`merged`), as gem5 counts them. Times are
+    femtoseconds, `bandwidth` is in bytes a second: accesses of the level above, one line or word each as stated.
+    """
+
+    read_accesses: int
+    read_misses: int
+    write_accesses: int
+    write_misses: int
+    writebacks: int
+    merged: int
+    prefetches: int
+    prefetches_from_above: int
+    prefetch_misses: int
+    useful_prefetches: int
+    blocked: int
+    port_wait: int
+    mean_read_latency: float
+    bandwidth: float
+    latency_histogram: tuple[int, ...] = field(repr=False)
+
+    @property
+    def accesses(self) -> int:
+        """Reads, writes and prefetches of the level above."""
+        return self.read_accesses + self.write_accesses + self.prefetches_from_above
+
+    @property
+    def misses(self) -> int:
+        """Misses of all of them."""
+        return self.read_misses + self.write_misses + self.prefetch_misses
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The outcome of one run.
+
+    `cpi_stack` is in cycles of the core's clock and sums to `cycles`; `time` is in femtoseconds.
+
+    Example:
+        >>> from hwmodel.cryo.config import cryo_ooo
+        >>> from hwmodel.cryo.trace import Trace
+        >>> simulate("triad.hwt", cryo_ooo()).ipc  # doctest: +SKIP
+        2.42
+    """
+
+    instructions: int
+    cycles: int
+    time: int
+    cpi_stack: dict[str, int]
+    levels: dict[str, LevelResult]
+    branches: int
+    mispredicted: int
+    forwarded: int
+    order_violations: int
+    fetch_lines: int
+    dram: dict[str, float]
+
+    @property
+    def ipc(self) -> float:
+        """Instructions a cycle."""
+        return self.instructions / self.cycles if self.cycles else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for a JSON file: one table a level, and the figures of the whole run."""
+        levels = {
+            name: {
+                **{key: getattr(level, key) for key in LevelResult.__dataclass_fields__},
+                "latency_histogram": list(level.latency_histogram),
+            }
+            for name, level in self.levels.items()
+        }
+        return {
+            **levels,
+            "instructions": self.instructions,
+            "cycles": self.cycles,
+            "ipc": self.ipc,
+            "time_fs": self.time,
+            "cpi_stack": self.cpi_stack,
+            "branches": self.branches,
+            "mispredicted": self.mispredicted,
+            "forwarded": self.forwarded,
+            "order_violations": self.order_violations,
+            "fetch_lines": self.fetch_lines,
+            "dram": self.dram,
+        }
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {n / max(1, self.cycles):.0%}" for name, n in self.cpi_stack.items() if n)
+        return (
+            f"{self.instructions} instructions in {self.cycles} cycles ({format_time(self.time)}), IPC {self.ipc:.3f}"
+            f"; {parts}"
+        )
+
+
+class TimedRun:
+    """A machine with its state, to which a trace is shown chunk by chunk.
+
+    Example:
+        >>> from hwmodel.cryo.config import cryo_ooo
+        >>> from hwmodel.cryo.trace import Trace
+        >>> run = TimedRun(cryo_ooo())
+        >>> run.result().instructions
+        0
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        from hwmodel.cryo._build import build
+
+        self.machine = machine
+        self.words: Words = build(machine)
+        self._names = list(machine.levels)
+        self._statics: Any = None
+        self._columns: tuple[Ints, Ints, Ints, Ints] | None = None
+
+    def _tables(self, chunk: Chunk) -> tuple[Ints, Ints, Ints, Ints]:
+        if self._columns is None or chunk.statics is not self._statics:
+            table = chunk.statics
+            names = ("size", "op", "branch", "loads", "stores", "load_size", "store_size", "flags")
+            facts = np.stack([table[name].astype(np.int64) for name in names], axis=1)
+            self._columns = (
+                table["pc"].astype(np.int64),
+                facts,
+                table["sources"].astype(np.int64),
+                table["destinations"].astype(np.int64),
+            )
+            self._statics = chunk.statics
+        return self._columns
+
+    def warm(self, chunk: Chunk) -> None:
+        """Show a chunk to caches, pages and branch predictor without timing."""
+        from hwmodel.cryo.ooo import _kernels as kernels
+
+        pcs, facts, _, _ = self._tables(chunk)
+        data, fetch = self._names.index("l1d"), self._names.index("l1i")
+        used = kernels.warm(
+            self.words, pcs, facts, chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
+        )
+        self._check(used, chunk)
+
+    def run(self, chunk: Chunk) -> None:
+        """Run a chunk; its cycles follow those of the chunks before it."""
+        kernel: Callable[..., int]
+        if self.machine.core.kind == "ooo":
+            from hwmodel.cryo.ooo._kernels import run_ooo
+
+            kernel = run_ooo
+        else:
+            from hwmodel.cryo.inorder._kernels import run_inorder
+
+            kernel = run_inorder
+        data, fetch = self._names.index("l1d"), self._names.index("l1i")
+        used = kernel(
+            self.words, *self._tables(chunk), chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
+        )
+        self._check(used, chunk)
+
+    def _check(self, used: int, chunk: Chunk) -> None:
+        if used < 0:
+            raise SpecError(
+                f"the trace touches more pages than the model keeps ({self._pages()} of 4 KiB) near instruction"
+                f" {chunk.first}; set first_touch=False, which needs no page table"
+            )
+
+    def _pages(self) -> int:
+        from hwmodel.cryo._build import PAGES
+
+        return PAGES // 2
+
+    def start_window(self) -> None:
+        """Forget the counts so far, but not what caches and predictor hold: the timed window begins here."""
+        from hwmodel.cryo.branch import _kernels as b
+        from hwmodel.cryo.words import _kernels as m
+
+        self.words[m.COUNT : m.MSHR] = 0
+        self.words[m.DRAMS : m.DRAMS + m.M_WRITES_WAITING] = 0
+        self.words[b.SEEN + b.H_LOOKUPS : b.SEEN + b.H_COLUMNS] = 0
+
+    def result(self) -> Timing:
+        """Return the figures of what has run so far."""
+        from hwmodel.cryo._results import read_timing
+
+        return read_timing(self.machine, self.words)
+
+
+def addresses_of(chunk: Chunk) -> Ints:
+    """Return a chunk's addresses as signed numbers; the topmost bit says nothing about a line."""
+    return (chunk.addresses & np.uint64(2**63 - 1)).astype(np.int64)
+
+
+def simulate(
+    source: TraceSource | str,
+    machine: Machine,
+    *,
+    warmup: int = 0,
+    start: int = 0,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Timing:
+    """Run a trace through a machine and return its timing.
+
+    Parameters:
+        source: an open trace, or the path of one.
+        machine: core, caches and memory.
+        warmup: instructions that are shown to caches and predictor before the timed window.
+        start: first instruction.
+        limit: most instructions that are timed; None for all.
+        progress: called with (instructions done, instructions in all) after each chunk; the latter is 0 where the
+            source does not know it.
+
+    Raises:
+        TraceFileError: a damaged trace.
+        SpecError: a trace without program counters, for a machine that needs them.
+    """
+    if isinstance(source, str):
+        from hwmodel.cryo.trace_formats import open_trace
+
+        source = open_trace(source)
+    for name, value in (("warmup", warmup), ("start", start)):
+        if value < 0:
+            raise SpecError(f"simulate({name}={value}): give 0 or more")
+    run = TimedRun(machine)
+    first = start + warmup
+    stop = None if limit is None else first + limit
+    total = int(source.meta.get("instructions") or 0)
+    total = total if stop is None else min(total, stop)
+    if warmup:
+        for chunk in source.chunks(CHUNK, start=start, stop=first):
+            run.warm(chunk)
+            if progress is not None:
+                progress(chunk.first + len(chunk), total)
+        run.start_window()
+    for chunk in source.chunks(CHUNK, start=first, stop=stop):
+        run.run(chunk)
+        if progress is not None:
+            progress(chunk.first + len(chunk), total)
+    return run.result()

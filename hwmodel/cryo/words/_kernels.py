@@ -1,0 +1,266 @@
+"""The words of a machine: where each part lies, clock edges, tables of slots, and pages.
+
+A machine is one flat int64 array `w`, because each further array would cost every call of a kernel some 60 ns. Parts
+of fixed size come first, at the addresses named here (and by the branch predictor and the cores behind
+`MEMORY_END`); parts whose size depends on the machine follow, at the addresses that the header holds:
+
+* the lines of all cache levels: `line * 8 + flags`, most recently used first within a set, or -1; at the distance
+  `w[H_READY]` behind each the time at which it arrived;
+* slot rings: `cycle * 64 + users` for ports, buses and units (see `full`);
+* the page table, prefetcher tables and branch-predictor tables.
+
+All times are femtoseconds.
+"""
+
+from __future__ import annotations
+
+from hwmodel.kernel.compiled import Ints, jit
+
+# ------------------------------------------------------------------------------------------ layout of the words
+H_READY = 0  # distance from a line's tag to its arrival time
+H_SLOT = 1
+H_SLOT_MASK = 2
+H_SLOT_LAST = 3  # number of the DRAM's ring
+H_PAGE = 4
+H_STRIDE = 5
+H_BTB = 6
+H_LOCAL_HISTORY = 7
+H_LOCAL = 8
+H_GLOBAL_TABLE = 9
+H_CHOICE = 10
+H_RAS = 11
+H_INDIRECT = 12
+H_USER_SLOTS = 13  # first slot ring of the core
+
+MAX_LEVELS = 8
+MAX_MSHRS = 64
+MAX_BANKS = 64
+LEVEL = 64
+STATE = LEVEL + MAX_LEVELS * 32
+COUNT = STATE + MAX_LEVELS * 8
+MSHR = COUNT + MAX_LEVELS * 16
+PATH = MSHR + MAX_LEVELS * MAX_MSHRS
+PENDING = PATH + 32
+DRAM = PENDING + 64 * 4
+DRAMS = DRAM + 32
+BANK = DRAMS + 16
+HISTOGRAM = BANK + MAX_BANKS * 8
+PAGE = HISTOGRAM + MAX_LEVELS * 64
+MEMORY_END = PAGE + 16
+
+LINE_BITS = 6
+
+# ---------------------------------------------------------------------------------------- columns of a level
+L_BASE = 0  # first place of this level in `tag` and `ready`
+L_SETS = 1  # a power of two
+L_WAYS = 2
+L_NUM = 3  # period of the level's clock: num / den femtoseconds
+L_DEN = 4
+L_HIT = 5  # cycles from request to data
+L_TAG = 6  # cycles after which a miss goes down
+L_FILL = 7  # cycles from the arrival of a line to its answer
+L_INTERVAL = 8  # cycles between two accesses of one port; 0: no limit
+L_PORTS = 9
+L_MSHRS = 10
+L_NEXT = 11  # level below; DRAM is -1
+L_BUS_NUM = 12  # clock of the bus to the level below
+L_BUS_DEN = 13
+L_BUS_REQUEST = 14  # bus cycles of a request on its way down
+L_BUS_ANSWER = 15  # bus cycles of an answer on its way up
+L_BUS_LINE = 16  # bus cycles in which a line's data passes
+
+L_PREFETCH = 17  # kind of prefetcher, PREFETCH_*
+L_DEGREE = 18
+L_RESERVE = 19  # miss registers that prefetches leave free
+L_REQUESTOR = 20  # number of the requestor that this level's prefetches are
+L_ON_FETCH = 21  # 1 if instruction fetches train the prefetcher
+L_POLICY = 22  # POLICY_*
+L_INCLUSIVE = 23  # 1: a line that leaves this level leaves the levels above
+L_ABOVE = 24  # bit mask of levels above
+L_FLIGHT = 25  # femtoseconds of flight, one way, on the link to the level below
+L_BLOCKS = 26  # 1: a level without a free miss register turns every request away, as gem5's caches do
+L_BUS_HEADER = 28  # bus cycles that every packet occupies besides its data
+L_ON_HIT = 27  # 1: the first use of a prefetched line trains the prefetcher too
+L_REST = 29  # femtoseconds from the arrival of a line's first word to that of its last at the requester
+L_COLUMNS = 30
+
+PREFETCH_NONE = 0
+PREFETCH_NEXT = 1
+PREFETCH_STRIDE = 2
+
+POLICY_LRU = 0
+POLICY_FIFO = 1
+POLICY_RANDOM = 2
+
+# ---------------------------------------------------------------------------------- state and statistics of a level
+S_BLOCK_FROM = 0  # the last interval in which the level turned requests away
+S_BLOCK_TO = 1
+S_PREFETCH_FREE = 2  # when the prefetcher may send again
+S_RANDOM = 3
+S_COLUMNS = 4
+
+N_READS = 0
+N_READ_MISSES = 1
+N_WRITES = 2
+N_WRITE_MISSES = 3
+N_WRITEBACKS = 4
+N_MERGED = 5  # misses on a line that was already on its way
+N_PREFETCHES = 6  # sent by this level
+N_PREFETCH_REQUESTS = 7  # prefetches of the level above that came here
+N_PREFETCH_MISSES = 8
+N_PREFETCH_USEFUL = 9
+N_BLOCKED = 10  # femtoseconds that requests waited for a miss register
+N_PORT = 11  # femtoseconds that requests waited for a port
+N_LATENCY = 12  # sum of read latencies, femtoseconds
+N_COLUMNS = 13
+
+DIRTY = 1
+PREFETCHED = 2
+
+# ------------------------------------------------------------------------------------------------------- DRAM
+D_CONTROLLER = 0  # femtoseconds of the controller, both ways together
+D_RCD = 1
+D_CL = 2
+D_RP = 3
+D_RAS = 4
+D_BURST = 5
+D_BANKS = 6  # banks of all ranks
+D_ROW_LINES = 7  # lines a row
+D_REFI = 8  # 0: no refresh
+D_RFC = 9
+D_WR = 10
+D_TURN = 11  # bus turnaround, write to read and back, together
+D_HIGH = 12  # writes at which the controller starts to drain
+D_LOW = 13  # writes that it leaves
+D_MAX_ROW = 14  # accesses after which an open row is closed; 0: never
+D_CWL = 15
+D_RRD = 16
+D_COLUMNS = 17
+
+B_ROW = 0  # open row, -1: closed
+B_COLUMN = 1  # earliest column command
+B_PRECHARGE = 2  # earliest precharge
+B_HITS = 3  # accesses since the row was opened
+B_ACTIVE = 4  # earliest activation
+B_COLUMNS = 5
+
+# statistics of the memory, kept in `drams`
+M_READS = 0
+M_WRITES = 1
+M_ROW_HITS = 2
+M_WRITES_WAITING = 3
+M_BUSY = 4  # femtoseconds of bus time
+M_LAST_ACTIVE = 5
+M_COLUMNS = 6
+
+# kinds of request
+READ = 0
+WRITE = 1
+FETCH = 2
+PREFETCH = 3
+
+# slot rings: level k's ports are ring 3k, its bus down 3k + 1, its bus up 3k + 2; the last one is the DRAM's data bus
+
+P_COUNT = 0  # header of `pending`: entries waiting
+P_LEVEL = 0
+P_LINE = 1
+P_TIME = 2
+P_PC = 3
+
+PAGE_BITS = 12
+PAGE_NEXT = 0  # header of `page`: pages given out
+PAGE_MASK = 1  # table size - 1
+PAGE_ON = 2  # 0: physical = virtual
+PAGE_LAST = 3  # page looked up last, and its answer
+PAGE_LAST_FRAME = 4
+PAGE_FULL = 5  # set when the table overflowed
+
+STRIDE_ENTRIES = 64
+STRIDE_WAYS = 4
+STRIDE_SETS = 16
+STRIDE_WORDS = (STRIDE_ENTRIES + 1) * 5
+
+
+@jit
+def edge(t: int, num: int, den: int) -> int:
+    """Return the number of the first clock edge at or after t."""
+    if den == 1:
+        return (t + num - 1) // num
+    return (t * den + num - 1) // num
+
+
+@jit
+def after(t: int, cycles: int, num: int, den: int) -> int:
+    """Return the time of the edge `cycles` after the first edge at or after t."""
+    return (edge(t, num, den) + cycles) * num // den
+
+
+@jit
+def full(w: Ints, base: int, cycle: int, width: int) -> bool:
+    """Say whether a cycle of the slot ring at `base` has as many users as it takes.
+
+    A ring holds one word `cycle * 64 + users` for each cycle modulo its size. A word of another cycle counts as
+    free: an older one is over, a later one is met only where times are further apart than the ring is long.
+    """
+    word = w[base + (cycle & w[H_SLOT_MASK])]
+    return word >> 6 == cycle and word & 63 >= width
+
+
+@jit
+def add_user(w: Ints, base: int, cycle: int) -> None:
+    """Count one more user of a cycle."""
+    place = base + (cycle & w[H_SLOT_MASK])
+    if w[place] >> 6 == cycle:
+        w[place] += 1
+    else:
+        w[place] = cycle << 6 | 1
+
+
+@jit
+def ring_at(w: Ints, ring: int) -> int:
+    """Return the first word of a slot ring."""
+    return w[H_SLOT] + ring * (w[H_SLOT_MASK] + 1)
+
+
+@jit
+def take_slot(w: Ints, ring: int, cycle: int, width: int, length: int) -> int:
+    """Book `length` cycles in a row, the first at or after `cycle` that all have room; return where they begin."""
+    base = ring_at(w, ring)
+    i = 0
+    while i < length:
+        if full(w, base, cycle + i, width):
+            cycle += i + 1
+            i = 0
+        else:
+            i += 1
+    for i in range(length):
+        add_user(w, base, cycle + i)
+    return cycle
+
+
+@jit
+def physical(w: Ints, address: int) -> int:
+    """Return the physical address; pages get their frames in the order in which they are first touched."""
+    if w[PAGE + PAGE_ON] == 0:
+        return address
+    number = address >> PAGE_BITS
+    if w[PAGE + PAGE_LAST] == number:
+        return (w[PAGE + PAGE_LAST_FRAME] << PAGE_BITS) | (address & 4095)
+    mask = w[PAGE + PAGE_MASK]
+    place = (number ^ (number >> 15)) & mask
+    while True:
+        at = w[H_PAGE] + 2 * place
+        if w[at + 1] == 0:
+            if w[PAGE + PAGE_NEXT] * 2 > mask:
+                w[PAGE + PAGE_FULL] = 1
+                return address
+            w[PAGE + PAGE_NEXT] += 1
+            w[at] = number
+            w[at + 1] = w[PAGE + PAGE_NEXT]
+            break
+        if w[at] == number:
+            break
+        place = (place + 1) & mask
+    w[PAGE + PAGE_LAST] = number
+    w[PAGE + PAGE_LAST_FRAME] = w[at + 1]
+    return (w[at + 1] << PAGE_BITS) | (address & 4095)
