@@ -74,6 +74,7 @@ from hwmodel.cryo.words._kernels import (
     PENDING,
     PREFETCH,
     PREFETCHED,
+    READ,
     S_BLOCK_FROM,
     S_BLOCK_TO,
     S_PREFETCH_FREE,
@@ -171,7 +172,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
             w[COUNT + k * 16 + N_PORT] += (taken - cycle) * num // den
             cycle = taken
         if not skip:
-            if kind == WRITE:
+            if kind == WRITE and depth == 0:
                 w[COUNT + k * 16 + N_WRITES] += 1
             elif kind == PREFETCH:
                 w[COUNT + k * 16 + N_PREFETCH_REQUESTS] += 1
@@ -192,7 +193,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 data = (cycle + w[LEVEL + k * 32 + L_HIT]) * num // den
                 if arrived > t:
                     w[COUNT + k * 16 + N_MERGED] += 1
-                    miss(w, k, kind)
+                    miss(w, k, READ if kind == WRITE and depth > 0 else kind)
                 data = max(data, arrived + w[LEVEL + k * 32 + L_REST])
                 if (
                     w[LEVEL + k * 32 + L_PREFETCH]
@@ -201,7 +202,8 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 ):
                     train(w, k, requestor, pc, address, t)
                 break
-            miss(w, k, kind)
+            # Below the first level a store asks for the line like a load; writes there are lines written back.
+            miss(w, k, READ if kind == WRITE and depth > 0 else kind)
             if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
                 train(w, k, requestor, pc, address, t)
         free = first_free(w, k)
