@@ -81,6 +81,12 @@ def read_timing(machine: Machine, w: Words) -> Timing:
     )
 
 
+def read_time(machine: Machine, w: Words) -> int:
+    """Return the time of the last commit."""
+    core = read_inorder(w) if machine.core.kind == "inorder" else read_ooo(w)
+    return core["cycles"] * int(w[c.CORE + c.C_NUM]) // int(w[c.CORE + c.C_DEN])
+
+
 def read_ooo(w: Words) -> CoreFigures:
     """Return what the out-of-order core counted."""
     now = w[c.NOW : c.NOW + c.S_COLUMNS]

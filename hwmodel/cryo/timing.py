@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from hwmodel.cryo._trace_base import Chunk, TraceSource
 from hwmodel.cryo.config import Machine
-from hwmodel.errors import SpecError
+from hwmodel.errors import SpecError, TimeRangeError
 from hwmodel.units import format_time
 
 if TYPE_CHECKING:
@@ -157,6 +158,14 @@ class TimedRun:
         self.machine = machine
         self.words: Words = build(machine)
         self._names = list(machine.levels)
+        clocks = [
+            machine.core.clock,
+            *(part for c in machine.levels.values() for part in (c.clock, c.bus.clock)),
+        ]
+        periods = [Fraction(10**15) / clock.hz for clock in clocks]
+        # The kernels multiply times by `den` and cycles by `num` in 64 bits. Half of that range is left for what one
+        # chunk may add.
+        self._horizon = min((2**62) // max(p.denominator, p.numerator // max(1, int(p))) for p in periods)
         self._statics: Any = None
         self._columns: tuple[Ints, Ints, Ints, Ints] | None = None
 
@@ -208,6 +217,19 @@ class TimedRun:
                 f"the trace touches more pages than the model keeps ({self._pages()} of 4 KiB) near instruction"
                 f" {chunk.first}; set first_touch=False, which needs no page table"
             )
+
+        time = self._now()
+        if time > self._horizon:
+            raise TimeRangeError(
+                f"after instruction {chunk.first} the run stands at {format_time(time)}, and the clocks of this machine"
+                f" can be told exactly only to {format_time(self._horizon)}; give frequencies with fewer digits"
+            )
+
+    def _now(self) -> int:
+        """Time of the last commit."""
+        from hwmodel.cryo._results import read_time
+
+        return read_time(self.machine, self.words)
 
     def _pages(self) -> int:
         from hwmodel.cryo._build import PAGES

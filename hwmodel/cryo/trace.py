@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from hwmodel.cryo._packed import unpacked
+from hwmodel.cryo._packed import pack, unpacked
 from hwmodel.cryo._statics import (
     ACCESS_ONLY,
     ATOMIC,
@@ -75,6 +75,7 @@ __all__ = [
     "TraceWriter",
     "make_meta",
     "operand_counts",
+    "pack",
     "static_record",
 ]
 

@@ -104,7 +104,7 @@ def test_a_file_that_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="missing.toml"):
+    with pytest.raises(SpecError, match=r"missing\.toml"):
         read_toml(tmp_path / "missing.toml")
 
 
