@@ -15,6 +15,7 @@
     [core.units.fp_mul]
     latency = 8
     [dram]
+    preset = "ddr4-2400"
     cl = "13.75 ns"
 
 Every table takes the fields of its part (`Cache`, `Core`, `Unit`, `Dram`, `Bus`); what is not named stays as in the
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.cryo.config import PRESETS, Cache, Core, Machine, with_buses
+from hwmodel.cryo.memories import dram
 from hwmodel.errors import SpecError, unknown
 from hwmodel.units import to_frequency, to_fs
 
@@ -109,11 +111,10 @@ def machine_from(tables: dict[str, Any], where: str = "machine") -> Machine:
     if name not in PRESETS:
         raise unknown(f"preset of {where}", str(name), PRESETS)
     machine: Machine = PRESETS[name]()
-    if mode != "functional" and machine.core.kind != mode:
-        if "preset" in tables and "mode" in tables:
-            raise SpecError(
-                f"{where}: preset '{name}' is an {machine.core.kind} machine; leave `mode` out, or set it so"
-            )
+    if mode != "functional" and machine.core.kind != mode and "mode" in tables:
+        raise SpecError(
+            f"{where}: preset '{name}' has a core of kind '{machine.core.kind}', not '{mode}'; leave one of them out"
+        )
     changes: dict[str, Any] = {}
     for level in LEVELS:
         if level in tables:
@@ -121,7 +122,9 @@ def machine_from(tables: dict[str, Any], where: str = "machine") -> Machine:
     if "core" in tables:
         changes["core"] = _core(machine.core, _table(tables, "core", where), f"{where}: [core]")
     if "dram" in tables:
-        changes["dram"] = _part(machine.dram, _table(tables, "dram", where), f"{where}: [dram]")
+        table = dict(_table(tables, "dram", where))
+        base = dram(str(table.pop("preset"))) if "preset" in table else machine.dram
+        changes["dram"] = _part(base, table, f"{where}: [dram]")
     for key in ("inclusion", "first_touch"):
         if key in tables:
             changes[key] = tables[key]
@@ -135,7 +138,8 @@ def _synchronous_buses(machine: Machine, tables: dict[str, Any]) -> Machine:
     """Give each bus the clock of the level that it leads to, unless its own clock was set."""
     own = {name for name in LEVELS if "clock" in tables.get(name, {}).get("bus", {})}
     made = with_buses(machine)
-    return replace(made, **{name: machine.levels[name] for name in own if name in machine.levels})
+    kept: dict[str, Any] = {name: machine.levels[name] for name in own if name in machine.levels}
+    return replace(made, **kept)
 
 
 def load_machine(path: str | Path) -> Machine:
