@@ -1,7 +1,7 @@
-"""Generated files of the cryogenic part: the page of technology tables, and its chart.
+"""Generated files of the cryogenic part: the pages of technology tables and of workloads, and a chart.
 
 `python tools/cryo_files.py` draws the chart. It is not compared by `regenerate.py --check`, because its
-paths depend on the version of matplotlib; the page is.
+paths depend on the version of matplotlib; the pages are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from hwmodel.cryo import workloads
 from hwmodel.cryo.technology import Array, access_time, energy_with_cooling, table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,6 +128,91 @@ def page() -> str:
     return text
 
 
+WORKLOADS_PAGE = """\
+# Workloads and generators
+
+<!-- Made by tools/cryo_files.py from hwmodel.cryo.workloads; edit the tables there, not here. -->
+
+Traces to simulate come from three places: programs of your own
+([trace my program](../howto/trace-my-program.md)), the programs on this page, and generators.
+
+## Programs
+
+Small C programs in the package, each of which makes its own input. They need a compiler and QEMU, and no download:
+
+```console
+$ sudo apt-get install qemu-user gcc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+$ hwmodel trace workloads
+$ hwmodel trace workload bfs --out bfs.hwt --set scale=14 --set graph=uniform
+```
+
+What is recorded is the region of interest: it begins when the input is made and ends before the check sums are printed.
+`--isa x86-64` compiles for x86-64 instead of RISC-V. The compiler is called with `-O2 -static`; programs are kept in the cache
+folder. From Python:
+
+```text
+>>> from hwmodel.cryo.workloads import trace
+>>> trace("bfs", "bfs.hwt", scale=14, graph="uniform")["instructions"]
+```
+
+{table}
+
+Data are the bytes that the region touches at most, with the defaults. Graphs are undirected and have no loops and no edge
+twice; `kronecker` follows R-MAT with the probabilities of Graph 500, `uniform` draws both ends of an edge.
+
+### Parameters
+
+{parameters}
+
+The programs follow, in the small, what is used in the field: bfs, pr, cc, sssp and tc the kernels of the GAP benchmark suite;
+cg, is, ft and mg those of the NAS parallel benchmarks; stream McCalpin's. They are other programs, and their results cannot be
+compared with published ones. Inputs are drawn by SplitMix64, so they are the same everywhere.
+
+## Generators
+
+`hwmodel.cryo.generators` makes traces by a rule and a seed, at ten million instructions a second and more, without a compiler. A
+pattern says what is touched, a body what instructions there are around it:
+
+```python
+>>> import tempfile
+>>> from hwmodel.cryo.generators import Body, Chase, Mix, Stream, Zipf, addresses, generate
+>>> reads = Mix((2, Stream("256 kB", arrays=2)), (1, Zipf("4 MB", exponent=0.99)), (1, Chase("512 kB")))
+>>> body = Body(block=8, loads=0.3, stores=0.1, operations={"int": 2, "fp_fma": 1}, dependence=3, taken=0.4, period=0)
+>>> meta = generate(tempfile.mkdtemp() + "/mix.hwt", reads, 100_000, body=body, seed=1)
+>>> meta["instructions"]
+100000
+>>> [hex(a) for a in addresses(Stream("1 kB", arrays=2), 4)]
+['0x10000000', '0x10000400', '0x10000008', '0x10000408']
+
+```
+
+| pattern | addresses |
+|---|---|
+| `Stream(size, arrays, element)` | arrays read together, from the start to the end, over and over |
+| `Stride(size, stride)` | every `stride` bytes |
+| `Chase(size)` | one random cycle through all lines; each load needs the one before |
+| `Uniform(size, element)` | elements drawn with the same probability |
+| `Zipf(size, exponent, element)` | elements drawn with probability rank ** -exponent, scattered in memory |
+| `Stencil(rows, columns, element)` | five points around every inner point of a grid |
+| `Mix((weight, pattern), ...)` | each load or store instruction belongs to one of the patterns |
+
+The body is a ring of blocks. A block ends with a conditional branch, which passes over the next block where it is taken;
+`taken` is how often that is, and with a `period` the branches repeat themselves and can be learned. `dependence` says how
+many results back an instruction finds its operand: 1 is one long chain, 11 leaves much to do in parallel, 0 everything.
+"""
+
+
+def workloads_page() -> str:
+    """The page of docs/reference on workloads and generators."""
+    lines = ["| workload | parameter | default | values | what it is |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {workload.name} | {name} | {p.show(p.default)} | {p.range.removeprefix('in ')} | {p.text} |"
+        for workload in workloads.WORKLOADS.values()
+        for name, p in workload.parameters.items()
+    ]
+    return WORKLOADS_PAGE.replace("{table}", workloads.table()).replace("{parameters}", "\n".join(lines))
+
+
 def draw(target: Path) -> None:
     """Write the chart of time and energy over temperature as SVG."""
     from hwmodel.report import line_chart, save_chart
@@ -155,7 +241,10 @@ def draw(target: Path) -> None:
         target.write_bytes(svg.read_bytes())
 
 
-FILES: dict[str, Callable[[], str]] = {"docs/reference/cryo-technology.md": page}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/reference/cryo-technology.md": page,
+    "docs/reference/workloads.md": workloads_page,
+}
 
 
 if __name__ == "__main__":
