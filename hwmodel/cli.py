@@ -203,7 +203,7 @@ def cachesim(
     *,
     config: Path | None = None,
     preset: str | None = None,
-    format: str | None = None,
+    trace_format: Annotated[str | None, Parameter(name="--format")] = None,
     warmup: Annotated[int, Parameter(converter=_whole)] = 0,
     start: Annotated[int, Parameter(converter=_whole)] = 0,
     limit: Annotated[int | None, Parameter(converter=_whole)] = None,
@@ -221,7 +221,7 @@ def cachesim(
         A TOML file: mode, preset, and tables for core, caches and memory.
     preset
         The machine that the file starts from: cryo-ooo, cryo-inorder or champsim.
-    format
+    trace_format
         The trace's format; by default it is told from the file.
     warmup
         Instructions that caches and predictor see before the timed window.
@@ -239,7 +239,7 @@ def cachesim(
     from hwmodel import _caches
 
     asked = _caches.CacheRun(
-        trace, config, preset, format, warmup, start, limit, core_clock, fast_domains, json
+        trace, config, preset, trace_format, warmup, start, limit, core_clock, fast_domains, json
     )
     try:
         lines = _caches.cachesim(asked)

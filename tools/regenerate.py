@@ -71,6 +71,7 @@ def load_generators(name: str) -> None:
 
 load_generators("fixedpoint_files")
 load_generators("cryo_files")
+load_generators("cryo_machines")
 
 
 @generates("rtl/gen/dense_parallel.v")

@@ -9,7 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, cryo_ooo
+    from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, at_clock, cryo_inorder, cryo_ooo
+    from hwmodel.cryo.memories import cooled, dram, gate_pipelined
+    from hwmodel.cryo.presets import champsim
+    from hwmodel.cryo.sampling import Sampled, simulate_samples
     from hwmodel.cryo.technology import (
         Array,
         access_time,
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
     from hwmodel.cryo.trace_record import record
 
 _HOMES = {
-    "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "cryo_ooo"),
+    "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "at_clock", "cryo_inorder", "cryo_ooo"),
+    "memories": ("cooled", "dram", "gate_pipelined"),
+    "presets": ("champsim",),
+    "sampling": ("Sampled", "simulate_samples"),
     "timing": ("LevelResult", "TimedRun", "Timing", "simulate"),
     "technology": (
         "Array",
@@ -52,6 +58,7 @@ __all__ = [
     "LevelResult",
     "Machine",
     "Op",
+    "Sampled",
     "TimedRun",
     "Timing",
     "Trace",
@@ -59,10 +66,16 @@ __all__ = [
     "TraceWriter",
     "Unit",
     "access_time",
+    "at_clock",
+    "champsim",
     "check_latency",
     "convert",
+    "cooled",
     "cooling_overhead",
+    "cryo_inorder",
     "cryo_ooo",
+    "dram",
+    "gate_pipelined",
     "latency_cycles",
     "load_machine",
     "machine_from",
@@ -70,6 +83,7 @@ __all__ = [
     "performance_per_watt",
     "record",
     "simulate",
+    "simulate_samples",
 ]
 
 

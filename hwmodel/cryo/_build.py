@@ -8,18 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.cryo._trace_base import Op
+from hwmodel.cryo._translation import Tlb, WalkCache
 from hwmodel.cryo.branch import _kernels as b
 from hwmodel.cryo.config import Cache, Machine, Unit
 from hwmodel.cryo.config import Core as CoreSpec
 from hwmodel.cryo.core import _kernels as c
-from hwmodel.cryo.inorder import _kernels as r
+from hwmodel.cryo.stages import _kernels as r
 from hwmodel.cryo.words import _kernels as m
+from hwmodel.errors import SpecError
 from hwmodel.units import Frequency
 
 Words = npt.NDArray[np.int64]
 
 SLOTS = 1 << 12
 PAGES = 1 << 18
+CALLS = 1024
+TABLED = ("tage", "perceptron")
 POLICIES = {"lru": m.POLICY_LRU, "fifo": m.POLICY_FIFO, "random": m.POLICY_RANDOM}
 PREFETCHERS = {"none": m.PREFETCH_NONE, "next_line": m.PREFETCH_NEXT, "stride": m.PREFETCH_STRIDE}
 
@@ -64,6 +68,7 @@ def level_row(machine: Machine, names: list[str], name: str, base: int) -> Words
     row[m.L_INCLUSIVE] = machine.inclusion == "inclusive" and name[:2] != "l1"
     row[m.L_ABOVE] = sum(1 << i for i, other in enumerate(names) if other[:2] < name[:2])
     row[m.L_BLOCKS] = cache.blocks
+    row[m.L_FILL_HOLDS] = cache.fill_holds
     return row
 
 
@@ -95,6 +100,10 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
         m.D_MAX_ROW: d.max_row,
         m.D_CWL: d.cwl,
         m.D_RRD: d.rrd,
+        m.D_CLOCK: d.clock,
+        m.D_HOLDS: d.holds,
+        m.D_SPREAD: d.spread,
+        m.D_CLOSES: d.refresh_closes,
     }
     for column, value in values.items():
         w[m.DRAM + column] = value
@@ -102,7 +111,8 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
         w[m.BANK + 8 * number + m.B_ROW] = -1
     w[m.PAGE + m.PAGE_MASK] = PAGES - 1
     w[m.PAGE + m.PAGE_ON] = machine.first_touch
-    w[m.PAGE + m.PAGE_LAST] = -1
+    w[m.PAGE + m.PAGE_SHUFFLE] = machine.shuffle_pages
+    w[m.PAGE_NEAR : m.PAGE_NEAR + 2 * m.NEAR_PAGES] = -1
 
 
 def fill_predictor(w: Words, core: CoreSpec) -> None:
@@ -112,6 +122,9 @@ def fill_predictor(w: Words, core: CoreSpec) -> None:
         "gshare": b.KIND_GSHARE,
         "perfect": b.KIND_PERFECT,
         "not_taken": b.KIND_NEVER,
+        "bimodal": b.KIND_BIMODAL,
+        "tage": b.KIND_TAGE,
+        "perceptron": b.KIND_PERCEPTRON,
     }
     values = {
         b.B_KIND: kinds[core.predictor],
@@ -124,9 +137,87 @@ def fill_predictor(w: Words, core: CoreSpec) -> None:
         b.B_RAS: core.ras,
         b.B_SHIFT: core.pc_shift,
         b.B_INDIRECT_MASK: core.indirect - 1,
+        b.B_TYPED: core.typed_btb,
+        b.B_BTB_WAYS: core.btb_ways,
+        b.B_TABLES: core.tables,
+        b.B_TABLE_BITS: core.table_bits,
+        b.B_TAG_BITS: core.tag_bits,
+        b.B_THRESHOLD: core.threshold,
+        b.B_MODULUS: core.bimodal_modulus,
     }
     for column, value in values.items():
         w[b.SHAPE + column] = value
+    short, steps = core.shortest_history, max(1, core.tables - 1)
+    for table in range(core.tables):
+        length = short * (core.longest_history / short) ** (table / steps)
+        w[w[m.H_TAGGED] + table] = round(length)
+    if core.predictor == "perceptron":
+        w[w[m.H_GLOBAL_TABLE] : w[m.H_GLOBAL_TABLE] + core.global_table] = 128
+    w[w[m.H_CALL_SIZE] : w[m.H_CALL_SIZE] + CALLS] = 4
+
+
+def fill_translation(w: Words, machine: Machine, start: int) -> None:
+    """Write the parameters of a machine's TLBs and walker, whose tables begin at `start`."""
+    spec = machine.translation
+    if spec is None:
+        return
+    rows = [(m.TLB + 16 * place, tlb) for place, tlb in enumerate((spec.data, spec.fetch, spec.shared))]
+    tables: list[tuple[int, Tlb | WalkCache]] = [
+        *rows,
+        *((m.WALK + m.K_CACHE + 4 * cache.level, cache) for cache in spec.caches),
+    ]
+    for row, table in tables:
+        w[row : row + 3] = start, table.sets, table.ways
+        w[start : start + 2 * table.sets * table.ways] = -1
+        start += 2 * table.sets * table.ways
+    for row, tlb in rows:
+        w[row + m.T_EXTRA] = tlb.latency
+    num, den = period(machine.core.clock)
+    values = {
+        m.K_ON: 1,
+        m.K_SHIFT: spec.page.bit_length() - 1,
+        m.K_NUM: num,
+        m.K_DEN: den,
+        m.K_START: spec.start,
+        m.K_END: spec.end,
+        m.K_FAULT: spec.fault * num // den,
+        m.K_LEVEL: list(machine.levels).index("l1d"),
+        m.K_DEPTH: spec.depth,
+    }
+    for column, value in values.items():
+        w[m.WALK + column] = value
+
+
+def translation_words(machine: Machine) -> int:
+    """Return how many words the tables of a machine's TLBs and walker take."""
+    spec = machine.translation
+    if spec is None:
+        return 0
+    tables: list[Tlb | WalkCache] = [spec.data, spec.fetch, spec.shared, *spec.caches]
+    return sum(2 * table.sets * table.ways for table in tables)
+
+
+def window_columns(spec: CoreSpec) -> dict[int, int]:
+    """Return the parameters of an out-of-order core that say which rules its window follows."""
+    return {
+        c.C_SKID: spec.skid,
+        c.C_LATE_RENAME: spec.late_rename,
+        c.C_UNIFIED: spec.unified_regs,
+        c.C_CHAIN: spec.branch_chain,
+        c.C_LOAD_DELAY: spec.load_delay,
+        c.C_STORE_DELAY: spec.store_delay,
+        c.C_POSTED: spec.posted_stores,
+        c.C_BY_ADDRESS: spec.forward_by_address,
+        c.C_MERGE: spec.merge_loads,
+        c.C_RESULTS: spec.results,
+        c.C_QUEUE_HOLDS: spec.queue_holds_memory,
+        c.C_LOADS_LEAVE: spec.loads_leave_early,
+        c.C_UOP_SETS: spec.micro_op_sets,
+        c.C_UOP_WAYS: spec.micro_op_ways,
+        c.C_UOP_SHIFT: spec.micro_op_bytes.bit_length() - 1,
+        c.C_UOP_ASK: 2,
+        c.C_UOP_DECODE: 1,
+    }
 
 
 def fill_core(w: Words, spec: CoreSpec) -> None:
@@ -165,6 +256,7 @@ def fill_core(w: Words, spec: CoreSpec) -> None:
         c.C_FREE_DELAY: spec.free_delay,
         c.C_LINE_AHEAD: spec.line_ahead,
         c.C_SET_SHIFT: spec.pc_shift,
+        **window_columns(spec),
     }
     for column, value in columns.items():
         w[c.CORE + column] = value
@@ -177,12 +269,37 @@ def fill_core(w: Words, spec: CoreSpec) -> None:
     w[c.CAUSE : c.CAUSE + 128] = c.CPI_DEPENDENCE
     w[c.STORE : c.STORE + 8 * c.RING] = -1
     w[c.SETS_AT : c.SETS_AT + 2 * c.SETS] = -1
+    w[c.MERGE : c.MERGE + 256] = -1
+
+
+def check_inorder(spec: CoreSpec) -> None:
+    """Refuse an in-order core with more of anything than the kernel's rings hold."""
+    widths = ("fetch", "decode", "issue", "commit", "memory_width", "memory_accesses", "transfers")
+    for name in (*widths, "decode_buffer", "issue_buffer", "sq"):
+        value = getattr(spec, name)
+        if not 1 <= value < r.RING:
+            raise SpecError(f"Core({name}={value}): an in-order core takes 1 to {r.RING - 1}")
+    if spec.fetch_line not in (4, 8, 16, 32, 64):
+        raise SpecError(f"Core(fetch_line={spec.fetch_line}): give 4, 8, 16, 32 or 64 bytes")
+    for name, unit in spec.units.items():
+        if not 1 <= unit.latency <= r.MAX_LATENCY or unit.interval < 1:
+            raise SpecError(
+                f"Core(units['{name}']={unit}): give a latency of 1 to {r.MAX_LATENCY} cycles and an interval of 1 or more"
+            )
+        if unit.pool and spec.units.get(unit.pool, Unit()).pool:
+            raise SpecError(
+                f"Core(units['{name}']={unit}): '{unit.pool}' has no units of its own; name one that has"
+            )
+    if sum(max(1, unit.count) for unit in spec.units.values() if not unit.pool) > r.MAX_UNITS - r.CLASSES:
+        raise SpecError(f"Core(units): an in-order core takes at most {r.MAX_UNITS - r.CLASSES} units in all")
 
 
 def fill_inorder(w: Words, spec: CoreSpec) -> None:
     """Write the parameters of an in-order core."""
+    check_inorder(spec)
     at = r.PARAMETERS
     w[at + r.I_NUM], w[at + r.I_DEN] = period(spec.clock)
+    w[c.CORE + c.C_NUM], w[c.CORE + c.C_DEN] = period(spec.clock)
     columns = {
         r.I_FETCH: spec.fetch,
         r.I_DECODE: spec.decode,
@@ -211,11 +328,17 @@ def fill_inorder(w: Words, spec: CoreSpec) -> None:
         pool = row.pool or name
         count = max(1, spec.units.get(pool, Unit()).count)
         base = r.CLASS + 8 * place
-        w[base : base + 6] = row.latency, row.interval, first[pool], count, row.early, row.assumed
+        simple = all(
+            (u.latency, u.interval) == (1, 1)
+            for other in names
+            if ((u := spec.units.get(other, Unit())).pool or other) == pool
+        )
+        w[base : base + 7] = row.latency, row.interval, first[pool], count, row.early, row.assumed, simple
         for unit in range(first[pool], first[pool] + count):
             mask = r.PIPE + unit * r.PIPE_WORDS + r.F_MASK
             w[mask] = max(w[mask], (1 << (row.latency + 1).bit_length()) - 1)
     w[r.RUN + r.R_LINE] = -1
+    w[r.RUN + r.R_PAGE] = -1
 
 
 def build(machine: Machine) -> Words:
@@ -231,16 +354,20 @@ def build(machine: Machine) -> Words:
         None: r.INORDER_END,
         "lines": lines,
         m.H_READY: lines,
-        m.H_SLOT: SLOTS * (rings + 3 + c.OPS),
+        m.H_SLOT: SLOTS * (rings + 5 + c.OPS),
         m.H_PAGE: 2 * PAGES,
         m.H_STRIDE: 8 * 8 * m.STRIDE_WORDS,
-        m.H_BTB: 2 * core.btb,
+        m.H_BTB: 2 * core.btb * core.btb_ways,
         m.H_LOCAL_HISTORY: core.local_histories,
         m.H_LOCAL: core.local_table,
         m.H_GLOBAL_TABLE: core.global_table,
         m.H_CHOICE: core.choice_table,
         m.H_RAS: core.ras,
         m.H_INDIRECT: 2 * core.indirect,
+        m.H_MICRO_OPS: 2 * core.micro_op_sets * core.micro_op_ways,
+        m.H_TAGGED: 16 + (3 * core.tables << core.table_bits if core.predictor in TABLED else 0),
+        m.H_CALL_SIZE: CALLS,
+        "translation": translation_words(machine),
     }
     at: dict[int | str | None, int] = {}
     end = 0
@@ -255,11 +382,12 @@ def build(machine: Machine) -> Words:
     w[at["lines"] : at["lines"] + lines] = -1
     w[at[m.H_SLOT] : at[m.H_PAGE]] = -1
     w[at[m.H_BTB] : at[m.H_LOCAL_HISTORY]] = -1
-    w[at[m.H_INDIRECT] :] = -1
+    w[at[m.H_INDIRECT] : at[m.H_TAGGED]] = -1
     w[m.H_SLOT_MASK] = SLOTS - 1
     w[m.H_SLOT_LAST] = rings - 1
     w[m.H_USER_SLOTS] = rings
     fill_memory(w, machine, at["lines"])
+    fill_translation(w, machine, at["translation"])
     fill_predictor(w, core)
     if core.kind == "inorder":
         fill_inorder(w, core)

@@ -7,6 +7,7 @@ from typing import TypedDict
 from hwmodel.cryo._build import Words
 from hwmodel.cryo.config import LINE, Machine
 from hwmodel.cryo.core import _kernels as c
+from hwmodel.cryo.stages import _kernels as r
 from hwmodel.cryo.timing import CPI_PARTS, LevelResult, Timing
 from hwmodel.cryo.words import _kernels as m
 
@@ -78,7 +79,30 @@ def read_timing(machine: Machine, w: Words) -> Timing:
             "bandwidth": (reads + writes) * LINE * FEMTO / time if time else 0.0,
             "bus_busy": int(w[m.DRAMS + m.M_BUSY]) / time if time else 0.0,
         },
+        translation=read_translation(machine, w),
     )
+
+
+def read_translation(machine: Machine, w: Words) -> dict[str, dict[str, int]]:
+    """Return what TLBs and walker counted; times are femtoseconds."""
+    if machine.translation is None:
+        return {}
+    tables = {}
+    for number, name in enumerate(("data", "fetch", "shared")):
+        row = w[m.TLB + 16 * number : m.TLB + 16 * (number + 1)]
+        tables[name] = {
+            "accesses": int(row[m.T_ACCESSES]),
+            "misses": int(row[m.T_MISSES]),
+            "merged": int(row[m.T_MERGED]),
+        }
+    walk = w[m.WALK : m.WALK + m.K_CACHE]
+    tables["walks"] = {
+        "walks": int(walk[m.K_WALKS]),
+        "steps": int(walk[m.K_STEPS]),
+        "faults": int(walk[m.K_FAULTS]),
+        "time": int(walk[m.K_TIME]),
+    }
+    return tables
 
 
 def read_time(machine: Machine, w: Words) -> int:
@@ -99,4 +123,19 @@ def read_ooo(w: Words) -> CoreFigures:
         "forwarded": int(now[c.S_FORWARDED]),
         "violations": int(now[c.S_VIOLATIONS]),
         "lines": int(now[c.S_LINES]),
+    }
+
+
+def read_inorder(w: Words) -> CoreFigures:
+    """Return what the in-order core counted."""
+    now = w[r.RUN : r.RUN + r.R_COLUMNS]
+    return {
+        "instructions": int(now[r.R_INSTRUCTIONS]),
+        "cycles": int(now[r.R_COMMIT]),
+        "stack": [int(n) for n in w[r.STACK : r.STACK + c.CPI_COLUMNS]],
+        "branches": int(now[r.R_BRANCHES]),
+        "mispredicted": int(now[r.R_MISPREDICTED]),
+        "forwarded": int(now[r.R_FORWARDED]),
+        "violations": 0,
+        "lines": int(now[r.R_LINES]),
     }

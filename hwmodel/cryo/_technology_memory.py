@@ -96,8 +96,8 @@ class Array:
                 hint = "; split the array into banks for more" if name == "ports" else ""
                 raise SpecError(f"Array({name}={value!r}): a whole number from 1 to {most} is wanted{hint}")
             found[name] = value
-        for name, value in found.items():
-            object.__setattr__(self, name, value)
+        for name, setting in found.items():
+            object.__setattr__(self, name, setting)
 
     def __str__(self) -> str:
         return f"{format_size(self.size)} of {self.technology.name}"

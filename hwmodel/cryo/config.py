@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
+from hwmodel.cryo._core_checks import check_core
+from hwmodel.cryo._translation import Translation
 from hwmodel.errors import SpecError, unknown
 from hwmodel.units import Frequency, GHz, kB, ns, ps, to_frequency
 
@@ -33,7 +35,7 @@ class Bus:
         request: cycles of a request on its way down.
         answer: cycles of an answer on its way up.
         header: cycles that every packet occupies besides its data.
-        width: bytes a cycle.
+        width: bytes a cycle; 0 for a link that takes a line at once.
         flight: femtoseconds of flight one way, as between a 4 K stage and a 77 K one.
 
     Example:
@@ -51,7 +53,7 @@ class Bus:
     @property
     def line_cycles(self) -> int:
         """Cycles that one cache line occupies."""
-        return -(-LINE // self.width)
+        return -(-LINE // self.width) if self.width else 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Cache:
         prefetcher, degree: which prefetcher, and how many lines it fetches at once.
         bus: the link to the level below.
         blocks: True if a cache without a free miss register turns hits away too.
+        fill_holds: True if a miss register is held until the line is filled, not only until it is there.
 
     Raises:
         SpecError: a size, an associativity or a latency that no cache can have.
@@ -98,6 +101,7 @@ class Cache:
     prefetch_on_hit: bool = True
     reserve: int = 1
     blocks: bool = True
+    fill_holds: bool = False
 
     def __post_init__(self) -> None:
         sets, rest = divmod(self.size, self.ways * LINE) if self.ways > 0 else (0, 1)
@@ -134,6 +138,10 @@ class Dram:
         refi, rfc: refresh interval and length; `refi=0` for none.
         high, low: writes at which the controller begins and ends to drain them.
         max_row: accesses after which an open row is closed; 0 for never.
+        clock: the controller's period, at whose edges reads begin; 0 for any time.
+        holds: True if a bank takes its next access only when the last has left the data bus.
+        spread: True if neighbouring lines lie in other banks, with the row mixed into the number.
+        refresh_closes: True if a refresh closes all rows.
     """
 
     name: str
@@ -154,6 +162,10 @@ class Dram:
     max_row: int = 16
     cwl: int = 0
     rrd: int = 0
+    clock: int = 0
+    holds: bool = False
+    spread: bool = False
+    refresh_closes: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,12 +243,38 @@ class Core:
     ras: int = 12
     indirect: int = 64
     pc_shift: int = 2
+    tables: int = 6  # TAGE, perceptron: tables that see the history
+    table_bits: int = 10  # their entries, as a power of two
+    tag_bits: int = 9  # TAGE: bits of a tag
+    shortest_history: int = 4  # conditional branches that the first table sees
+    longest_history: int = 60  # and the last; those between see a geometric series
+    threshold: int = 20  # perceptron: sums up to this one are learnt from
+    bimodal_modulus: int = 0  # index of a bimodal table: pc modulo this; 0: the pc's low bits
+    typed_btb: bool = False  # the BTB keeps each branch's kind; what it does not know is no branch
+    btb_ways: int = 1  # ways of a typed BTB of `btb` sets
+    skid: int = 8  # instructions between decode and rename
+    late_rename: bool = False  # registers and queue are taken at dispatch, not on entry of the window
+    unified_regs: bool = False  # one file of `int_regs` registers, committed values included
+    stack_pointer: int = 0  # register whose pushes, pops and constants are known at decode; 0: none
+    branch_chain: bool = False  # branches read and write the instruction pointer, one after the other
+    load_delay: int = 0  # cycles from a load's execution to its access
+    store_delay: int = 1  # cycles from a store's commit to its access
+    posted_stores: bool = False  # a store's entry is free once it left for the cache
+    forward_by_address: bool = False  # a load waits for, and is given, the last store to its very address
+    merge_loads: bool = False  # one load a cycle reaches the cache, with all that wait for its line
+    results: int = 0  # instructions that may complete in a cycle; 0: any number
+    queue_holds_memory: bool = True  # loads and stores stay in the issue queue until they complete
+    loads_leave_early: bool = False  # a load's entry is free once its data is there
+    micro_op_sets: int = 0  # buffer of decoded instructions; 0: none
+    micro_op_ways: int = 8
+    micro_op_bytes: int = 16  # bytes of the program in one of its windows
 
     def __post_init__(self) -> None:
         for name in ("rob", "iq", "lq", "sq", "int_regs", "fp_regs", "fetch_queue"):
             value = getattr(self, name)
             if not 1 <= value <= MAX_RING:
                 raise SpecError(f"Core({name}={value}): give 1 to {MAX_RING}")
+        check_core(self)
 
 
 @dataclass(frozen=True)
@@ -244,7 +282,8 @@ class Machine:
     """A core with its caches and memory.
 
     `l2` and `l3` may be None. `first_touch` gives pages physical frames in the order in which they are first
-    touched, as an operating system does; otherwise physical addresses equal virtual ones.
+    touched, as an operating system does; otherwise physical addresses equal virtual ones. `shuffle_pages` gives the
+    frames in a shuffled order. Without a `translation` addresses are translated in no time.
     """
 
     core: Core
@@ -255,6 +294,8 @@ class Machine:
     dram: Dram
     inclusion: Literal["nine", "inclusive"] = "nine"
     first_touch: bool = True
+    translation: Translation | None = None
+    shuffle_pages: bool = False
 
     def __post_init__(self) -> None:
         if self.inclusion not in INCLUSIONS:
@@ -327,15 +368,25 @@ MINOR_UNITS = {
 }
 
 
+DOMAIN_SETS: dict[str, tuple[str, ...]] = {
+    "core": (),
+    "l1": ("l1i", "l1d"),
+    "l1l2": ("l1i", "l1d", "l2"),
+    "all": ("l1i", "l1d", "l2", "l3"),
+    "everything": ("l1i", "l1d", "l2", "l3", "board"),
+}
+"""What runs at the core's clock in each of the reference's five sets; the board is the bus to the memory."""
+
+
 def cryo_caches(fast: Frequency, domains: str, slow: Frequency = GHz(4)) -> dict[str, Cache]:
     """Return the reference's caches with the levels of `domains` at the fast clock.
 
     Source: the public configuration of arXiv 2408.03308 (darchr/gem5-cryo-superconducting), gem5 v24.
     """
-    l1 = fast if domains in ("l1", "l1l2", "all") else slow
-    l2 = fast if domains in ("l1l2", "all") else slow
-    l3 = fast if domains == "all" else slow
-    board = Bus(GHz(1), request=7, answer=2, width=64)
+    if domains not in DOMAIN_SETS:
+        raise unknown("set of fast domains", domains, DOMAIN_SETS)
+    l1, l2, l3 = (fast if name in DOMAIN_SETS[domains] else slow for name in ("l1d", "l2", "l3"))
+    board = Bus(fast if "board" in DOMAIN_SETS[domains] else GHz(1), request=7, answer=2, width=64)
     return {
         "l1i": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
         "l1d": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
@@ -356,8 +407,8 @@ def at_clock(machine: Machine, clock: Frequency | str, domains: str = "core") ->
     Parameters:
         machine: what is to be changed; what the set does not name keeps its clock.
         clock: of the core and the levels in the set.
-        domains: "core"; "l1" for the core and its first-level caches; "l1l2"; "all" for all caches. A bus runs at
-            the clock of the level that it leads to.
+        domains: "core"; "l1" for the core and its first-level caches; "l1l2"; "all" for all caches; "everything" for
+            the bus to the memory as well. A bus between caches runs at the clock of the level that it leads to.
 
     Raises:
         UnknownNameError: no such set.
@@ -367,19 +418,27 @@ def at_clock(machine: Machine, clock: Frequency | str, domains: str = "core") ->
         >>> fast.l1d.clock, fast.l2.clock
         (GHz(100), GHz(4))
     """
-    sets: dict[str, tuple[str, ...]] = {
-        "core": (),
-        "l1": ("l1i", "l1d"),
-        "l1l2": ("l1i", "l1d", "l2"),
-        "all": ("l1i", "l1d", "l2", "l3"),
-    }
-    if domains not in sets:
-        raise unknown("set of fast domains", domains, sets)
+    if domains not in DOMAIN_SETS:
+        raise unknown("set of fast domains", domains, DOMAIN_SETS)
     fast = to_frequency(clock, "clock")
-    changed = {
-        name: replace(machine.levels[name], clock=fast) for name in sets[domains] if name in machine.levels
-    }
+    named = DOMAIN_SETS[domains]
+    changed = {name: replace(level, clock=fast) for name, level in machine.levels.items() if name in named}
+    if "board" in named:
+        for name in last_levels(machine):
+            cache = changed.get(name, machine.levels[name])
+            changed[name] = replace(cache, bus=replace(cache.bus, clock=fast))
     return with_buses(replace(machine, core=replace(machine.core, clock=fast), **changed))  # type: ignore[arg-type]
+
+
+def last_levels(machine: Machine) -> list[str]:
+    """Names of the levels whose bus leads to the memory: the last one, or both first-level caches.
+
+    Example:
+        >>> last_levels(cryo_ooo()), last_levels(replace(cryo_ooo(), l2=None, l3=None))
+        (['l3'], ['l1d', 'l1i'])
+    """
+    deepest = max(name[:2] for name in machine.levels)
+    return [name for name in machine.levels if name[:2] == deepest]
 
 
 def with_buses(machine: Machine) -> Machine:
@@ -393,13 +452,23 @@ def with_buses(machine: Machine) -> Machine:
     return replace(machine, **changed)  # type: ignore[arg-type]
 
 
-PRESETS: dict[str, Callable[[], Machine]] = {"cryo-ooo": cryo_ooo}
-"""The machines that have a name."""
-
-
 def cryo_inorder(core_clock: Frequency = GHz(4), domains: str = "core") -> Machine:
     """Return the reference's in-order machine."""
     core = Core(
         "inorder", core_clock, fetch=2, decode=2, issue=2, commit=2, sq=3, redirect=2, units=MINOR_UNITS
     )
     return Machine(core=core, dram=DDR3_1600, **cryo_caches(core_clock, domains))  # type: ignore[arg-type]
+
+
+def _champsim() -> Machine:
+    from hwmodel.cryo.presets import champsim
+
+    return champsim()
+
+
+PRESETS: dict[str, Callable[[], Machine]] = {
+    "champsim": _champsim,
+    "cryo-inorder": cryo_inorder,
+    "cryo-ooo": cryo_ooo,
+}
+"""The machines that have a name."""

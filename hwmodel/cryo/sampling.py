@@ -98,27 +98,11 @@ def simulate_samples(
             f"simulate_samples(period={period}, length={length}, lead={lead}): a period holds the lead and a stretch"
             " of at least one instruction"
         )
-    run = TimedRun(machine)
-    stacks: list[list[int]] = []
-    seen = 0
-    total = int(source.meta.get("instructions") or 0)
     stop = None if limit is None else start + limit
-    before: tuple[int, list[int]] | None = None
-    for chunk, phase in _phases(source, period, length, lead, start, stop):
-        seen += len(chunk)
-        if phase == 0:
-            run.warm(chunk)
-        else:
-            if phase == 2 and before is None:
-                before = _account(run)
-            run.run(chunk)
-        if phase == 2 and (chunk.first - start + len(chunk)) % period == 0:
-            assert before is not None
-            after = _account(run)
-            stacks.append([now - old for now, old in zip(after[1], before[1], strict=True)])
-            before = None
-        if progress is not None:
-            progress(chunk.first + len(chunk), total)
+    cut = _phases(source, period, length, lead, start, stop)
+    stacks, seen = _run_samples(
+        TimedRun(machine), cut, period, start, int(source.meta.get("instructions") or 0), progress
+    )
     if not stacks:
         raise SpecError(
             f"simulate_samples: {seen} instructions hold no whole period of {period}; give a shorter one"
@@ -133,6 +117,36 @@ def simulate_samples(
     return Sampled(
         seen, len(stacks), length * len(stacks), mean, half, dict(zip(CPI_PARTS, parts, strict=True))
     )
+
+
+def _run_samples(
+    run: TimedRun,
+    cut: Iterator[tuple[Chunk, int]],
+    period: int,
+    start: int,
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[list[int]], int]:
+    """Warm and run the parts of a trace; give the cycles of each stretch by cause, and the instructions seen."""
+    stacks: list[list[int]] = []
+    seen = 0
+    before: tuple[int, list[int]] | None = None
+    for chunk, phase in cut:
+        seen += len(chunk)
+        if phase == 0:
+            run.warm(chunk)
+        else:
+            if phase == 2 and before is None:
+                before = _account(run)
+            run.run(chunk)
+        if phase == 2 and (chunk.first - start + len(chunk)) % period == 0:
+            assert before is not None
+            after = _account(run)
+            stacks.append([now - old for now, old in zip(after[1], before[1], strict=True)])
+            before = None
+        if progress is not None:
+            progress(chunk.first + len(chunk), total)
+    return stacks, seen
 
 
 def _account(run: TimedRun) -> tuple[int, list[int]]:

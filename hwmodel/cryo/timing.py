@@ -83,7 +83,8 @@ class LevelResult:
 class Timing:
     """The outcome of one run.
 
-    `cpi_stack` is in cycles of the core's clock and sums to `cycles`; `time` is in femtoseconds.
+    `cpi_stack` is in cycles of the core's clock and sums to `cycles`; `time` is in femtoseconds. `translation` has a
+    table for each TLB and one for the walks, if the machine translates addresses.
 
     Example:
         >>> from hwmodel.cryo.config import cryo_ooo
@@ -103,6 +104,7 @@ class Timing:
     order_violations: int
     fetch_lines: int
     dram: dict[str, float]
+    translation: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def ipc(self) -> float:
@@ -131,6 +133,7 @@ class Timing:
             "order_violations": self.order_violations,
             "fetch_lines": self.fetch_lines,
             "dram": self.dram,
+            **({"translation": self.translation} if self.translation else {}),
         }
 
     def __str__(self) -> str:
@@ -171,15 +174,15 @@ class TimedRun:
 
     def _tables(self, chunk: Chunk) -> tuple[Ints, Ints, Ints, Ints]:
         if self._columns is None or chunk.statics is not self._statics:
-            table = chunk.statics
-            names = ("size", "op", "branch", "loads", "stores", "load_size", "store_size", "flags")
-            facts = np.stack([table[name].astype(np.int64) for name in names], axis=1)
-            self._columns = (
-                table["pc"].astype(np.int64),
-                facts,
-                table["sources"].astype(np.int64),
-                table["destinations"].astype(np.int64),
-            )
+            from hwmodel.cryo._columns import columns_of, registers_of
+            from hwmodel.cryo.core import _kernels as c
+
+            core = self.machine.core
+            self._columns = columns_of(chunk.statics, core)
+            if core.kind == "ooo" and core.unified_regs:
+                # One of the registers holds the committed value of each that the program names.
+                free = max(8, core.int_regs - registers_of(chunk.statics))
+                self.words[c.CORE + c.C_INT_REGS] = free
             self._statics = chunk.statics
         return self._columns
 
@@ -244,6 +247,9 @@ class TimedRun:
         self.words[m.COUNT : m.MSHR] = 0
         self.words[m.DRAMS : m.DRAMS + m.M_WRITES_WAITING] = 0
         self.words[b.SEEN + b.H_LOOKUPS : b.SEEN + b.H_COLUMNS] = 0
+        for row in range(m.TLB, m.WALK, 16):
+            self.words[row + m.T_ACCESSES : row + m.T_COLUMNS] = 0
+        self.words[m.WALK + m.K_WALKS : m.WALK + m.K_TIME + 1] = 0
 
     def result(self) -> Timing:
         """Return the figures of what has run so far."""

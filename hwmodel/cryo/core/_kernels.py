@@ -2,7 +2,7 @@
 
 Parameters `C_*` lie from `CORE` on, functional units from `UNIT` on, the running state `S_*` from `NOW` on. Structures
 that free their entries in order (reorder buffer, load and store queue, fetch queue, registers) are rings of release
-cycles; the issue queue, which frees them in any order, is a heap; widths, ports and units are tables of slots by
+cycles; the issue queue, which frees them in any order, is a calendar of counts; widths, ports and units are tables of slots by
 cycle, so that an old instruction that becomes ready late never holds up a young one that was ready before.
 """
 
@@ -17,9 +17,13 @@ from hwmodel.cryo.branch._kernels import (
 from hwmodel.cryo.memory._kernels import (
     access,
 )
+from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     FETCH,
     H_USER_SLOTS,
+    K_ON,
+    TLB_FETCH,
+    WALK,
     add_user,
     edge,
     full,
@@ -64,7 +68,24 @@ C_ALIGN = 31  # 1: one fetch-buffer line a cycle
 C_FREE_DELAY = 32  # cycles from commit to a usable entry
 C_LINE_AHEAD = 33  # 1: the next line is asked for in the cycle that empties the buffer
 C_SET_SHIFT = 34  # bits of the program counter that the store sets leave out
-C_COLUMNS = 35
+C_SKID = 35  # instructions between decode and rename
+C_LATE_RENAME = 36  # 1: registers and issue queue are taken at dispatch, not on entry of the window
+C_UNIFIED = 37  # 1: all registers share one file
+C_CHAIN = 38  # 1: branches depend on each other through the instruction pointer
+C_LOAD_DELAY = 39  # cycles from a load's execution to its access
+C_STORE_DELAY = 40  # cycles from a store's commit to its access
+C_POSTED = 41  # 1: a store's entry is free once it left for the cache
+C_BY_ADDRESS = 42  # 1: loads find stores by their address when they enter the window
+C_MERGE = 43  # 1: loads of one line that wait for the cache together share an access
+C_RESULTS = 44  # results a cycle; 0: any number
+C_QUEUE_HOLDS = 45  # 1: loads and stores stay in the issue queue until they complete
+C_LOADS_LEAVE = 46  # 1: a load's entry is free once its data is there
+C_UOP_SETS = 47  # buffer of decoded instructions: sets (0: none), ways, bytes of a window as a shift
+C_UOP_WAYS = 48
+C_UOP_SHIFT = 49
+C_UOP_ASK = 50  # cycles from fetch to the access of a window that misses
+C_UOP_DECODE = 51  # and from its data to decode
+C_COLUMNS = 52
 
 OP_SYSTEM = 11
 
@@ -93,7 +114,7 @@ S_COMMIT = 14
 S_COMMITTED = 15
 S_BARRIER = 16  # nothing is dispatched before this cycle
 S_STORE_SENT = 17  # cycle in which the last store went to the cache
-S_HEAP = 18  # entries in the issue queue's heap
+S_QUEUED = 18  # instructions in the issue queue at S_QUEUE_NOW
 S_FRONT = 19  # why the front end is late, CPI_*
 S_MEMORY_OPS = 20
 S_VIOLATIONS = 21
@@ -111,9 +132,16 @@ S_OPEN_TAKEN = 30
 S_OPEN_EXECUTE = 31
 S_OPEN_DISPATCH = 32
 S_OPEN_DECODE = 33
-S_COLUMNS = 40
+S_QUEUE_NOW = 34  # cycle up to which those that left the issue queue are forgotten
+S_LATE = 35  # first entry of the ring of those that leave late, and the one behind its last
+S_LATE_END = 36
+S_STORE_DONE = 37  # cycle in which the last store had address and data, of those that do so in order
+S_UOP_HIT = 38  # 1: the last instruction's window was in the buffer
+S_UOP_ASKED = 39
+S_UOP_DATA = 40
+S_OPEN_HIT = 41
+S_COLUMNS = 48
 
-SKID = 8  # instructions that may lie between decode and rename, in units of the decode width / 4
 RETRIES = 8  # a load is squashed at most so often before it simply waits
 LOST = 3  # error: page table full
 
@@ -147,11 +175,14 @@ INT_FREE = STORE_FREE + 1024
 FP_FREE = INT_FREE + 1024
 STORE = FP_FREE + 1024
 SETS_AT = STORE + 1024 * 8
-HEAP = SETS_AT + 2048
-CORE_END = HEAP + 1032
+CALENDAR = SETS_AT + 2048
+LATE = CALENDAR + 4096
+MERGE = LATE + 1024
+CORE_END = MERGE + 256
 
 RING = 1024  # entries of every in-order ring; no structure may be larger
 SETS = 1024  # store-set tables
+CALENDAR_SIZE = 4096
 
 # columns of a store's row
 W_ADDRESS = 0
@@ -159,7 +190,13 @@ W_SIZE = 1
 W_EXECUTE = 2
 W_SENT = 3  # cycle in which it leaves for the cache
 W_PC = 4
-W_COLUMNS = 5
+W_DONE = 5
+W_COLUMNS = 6
+
+POINTER = 66  # the instruction pointer among the registers
+
+RING_RESULTS = 3 + OPS  # slot rings behind those of issue, loads, stores and units
+RING_CACHE = 4 + OPS
 
 
 @jit
@@ -173,33 +210,46 @@ def book(w: Ints, ring: int, cycle: int, width: int) -> int:
 
 
 @jit
-def heap_push(w: Ints, size: int, value: int) -> None:
-    """Add a value to a binary heap of `size` entries."""
-    i = size
-    while i > 0:
-        parent = (i - 1) >> 1
-        if w[HEAP + parent] <= value:
-            break
-        w[HEAP + i] = w[HEAP + parent]
-        i = parent
-    w[HEAP + i] = value
+def leave_queue(w: Ints, cycle: int) -> None:
+    """Note that an instruction leaves the issue queue in a cycle.
+
+    A ring counts how many leave in each cycle to come; the few that leave beyond its end wait in a sorted one.
+    """
+    w[NOW + S_QUEUED] += 1
+    if cycle - w[NOW + S_QUEUE_NOW] < CALENDAR_SIZE:
+        w[CALENDAR + (cycle & (CALENDAR_SIZE - 1))] += 1
+        return
+    first = w[NOW + S_LATE]
+    place = w[NOW + S_LATE_END]
+    w[NOW + S_LATE_END] = place + 1
+    while place > first and w[LATE + ((place - 1) & (RING - 1))] > cycle:
+        w[LATE + (place & (RING - 1))] = w[LATE + ((place - 1) & (RING - 1))]
+        place -= 1
+    w[LATE + (place & (RING - 1))] = cycle
 
 
 @jit
-def heap_replace(w: Ints, size: int, value: int) -> None:
-    """Replace the smallest entry of a binary heap."""
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= size:
+def queue_room(w: Ints, cycle: int) -> int:
+    """Return the first cycle at or after `cycle` in which the issue queue has room.
+
+    Cycles never go back: what left before the last one asked about is forgotten.
+    """
+    now = w[NOW + S_QUEUE_NOW]
+    queued = w[NOW + S_QUEUED]
+    size = w[CORE + C_IQ]
+    while now < cycle or queued >= size:
+        if queued == 0:
+            now = cycle
             break
-        if child + 1 < size and w[HEAP + child + 1] < w[HEAP + child]:
-            child += 1
-        if w[HEAP + child] >= value:
-            break
-        w[HEAP + i] = w[HEAP + child]
-        i = child
-    w[HEAP + i] = value
+        queued -= w[CALENDAR + (now & (CALENDAR_SIZE - 1))]
+        w[CALENDAR + (now & (CALENDAR_SIZE - 1))] = 0
+        while w[NOW + S_LATE] < w[NOW + S_LATE_END] and w[LATE + (w[NOW + S_LATE] & (RING - 1))] <= now:
+            w[NOW + S_LATE] += 1
+            queued -= 1
+        now += 1
+    w[NOW + S_QUEUE_NOW] = now
+    w[NOW + S_QUEUED] = queued
+    return max(cycle, now)
 
 
 @jit
@@ -260,7 +310,10 @@ def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
         if w[NOW + S_FETCHED] > 0 and w[CORE + C_LINE_AHEAD] == 0:
             asked += 1
         address = physical(w, line * w[CORE + C_FETCH_LINE])
-        done = to_cycle(w, access(w, fetch_level, address, to_time(w, asked), FETCH, pc))
+        t = to_time(w, asked)
+        if w[WALK + K_ON]:
+            t = translate(w, TLB_FETCH, pc, t)
+        done = to_cycle(w, access(w, fetch_level, address, t, FETCH, pc))
         if done > asked + 1:
             w[NOW + S_FRONT] = CPI_FETCH
         if done > w[NOW + S_FETCH]:
@@ -381,6 +434,10 @@ def close_branch(w: Ints, target: int) -> None:
     if verdict == AT_EXECUTE:
         w[NOW + S_MISPREDICTED] += 1
         squash(w, w[NOW + S_OPEN_EXECUTE], w[NOW + S_OPEN_DISPATCH], CPI_BRANCH)
+    elif verdict == AT_DECODE and w[NOW + S_OPEN_HIT]:
+        # What comes decoded out of a buffer is not seen by the decoder.
+        w[NOW + S_MISPREDICTED] += 1
+        squash(w, w[NOW + S_OPEN_EXECUTE], w[NOW + S_OPEN_DISPATCH], CPI_BRANCH)
     elif verdict == AT_DECODE:
         restart = w[NOW + S_OPEN_DECODE] + w[CORE + C_REDIRECT_DECODE]
         if restart > w[NOW + S_FETCH]:
@@ -392,8 +449,8 @@ def close_branch(w: Ints, target: int) -> None:
 
 
 @jit
-def enter(w: Ints, number: int, loads: int, stores: int, ints: int, fps: int, cycle: int) -> int:
-    """Return the first cycle at or after `cycle` in which rename finds a free entry in every structure."""
+def enter_window(w: Ints, number: int, loads: int, stores: int, cycle: int) -> int:
+    """Return the first cycle at or after `cycle` with a free entry in reorder buffer, load and store queue."""
     delay = w[CORE + C_FREE_DELAY]
     if number >= w[CORE + C_ROB]:
         cycle = max(cycle, w[COMMITTED + ((number - w[CORE + C_ROB]) & (RING - 1))] + delay)
@@ -405,6 +462,13 @@ def enter(w: Ints, number: int, loads: int, stores: int, ints: int, fps: int, cy
         cycle = max(
             cycle, w[STORE_FREE + ((w[NOW + S_STORES] + stores - 1 - w[CORE + C_SQ]) & (RING - 1))] + delay
         )
+    return cycle
+
+
+@jit
+def take_registers(w: Ints, ints: int, fps: int, cycle: int) -> int:
+    """Return the first cycle at or after `cycle` with free registers and room in the issue queue."""
+    delay = w[CORE + C_FREE_DELAY]
     if ints and w[NOW + S_INT] + ints > w[CORE + C_INT_REGS]:
         cycle = max(
             cycle, w[INT_FREE + ((w[NOW + S_INT] + ints - 1 - w[CORE + C_INT_REGS]) & (RING - 1))] + delay
@@ -413,9 +477,7 @@ def enter(w: Ints, number: int, loads: int, stores: int, ints: int, fps: int, cy
         cycle = max(
             cycle, w[FP_FREE + ((w[NOW + S_FP] + fps - 1 - w[CORE + C_FP_REGS]) & (RING - 1))] + delay
         )
-    if w[NOW + S_HEAP] >= w[CORE + C_IQ]:
-        cycle = max(cycle, w[HEAP + 0] + 1)
-    return cycle
+    return queue_room(w, cycle)
 
 
 @jit

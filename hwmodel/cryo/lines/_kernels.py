@@ -8,6 +8,7 @@ from __future__ import annotations
 from hwmodel.cryo.words._kernels import (
     B_ACTIVE,
     B_COLUMN,
+    B_EPOCH,
     B_HITS,
     B_PRECHARGE,
     B_ROW,
@@ -15,8 +16,11 @@ from hwmodel.cryo.words._kernels import (
     D_BANKS,
     D_BURST,
     D_CL,
+    D_CLOCK,
+    D_CLOSES,
     D_CONTROLLER,
     D_HIGH,
+    D_HOLDS,
     D_LOW,
     D_MAX_ROW,
     D_RAS,
@@ -26,6 +30,7 @@ from hwmodel.cryo.words._kernels import (
     D_ROW_LINES,
     D_RP,
     D_RRD,
+    D_SPREAD,
     D_TURN,
     DRAM,
     DRAMS,
@@ -151,8 +156,9 @@ def dram_write(w: Ints, line: int, t: int) -> None:
         lines = w[DRAMS + M_WRITES_WAITING] - w[DRAM + D_LOW]
         ring = w[H_SLOT_LAST]
         burst = w[DRAM + D_BURST]
-        turn = (w[DRAM + D_TURN] + burst - 1) // burst
-        take_slot(w, ring, t // burst, 1, lines + turn)
+        unit = w[DRAM + D_CLOCK] if w[DRAM + D_CLOCK] > 0 else burst
+        turn = (w[DRAM + D_TURN] + unit - 1) // unit
+        take_slot(w, ring, t // unit, 1, lines * (burst // unit) + turn)
         w[DRAMS + M_BUSY] += lines * burst
         w[DRAMS + M_WRITES_WAITING] = w[DRAM + D_LOW]
 
@@ -162,12 +168,28 @@ def dram_read(w: Ints, line: int, t: int) -> int:
     """Return when a line read at time t leaves the memory controller."""
     row_lines = w[DRAM + D_ROW_LINES]
     banks = w[DRAM + D_BANKS]
-    number = (line // row_lines) % banks
     row = line // (row_lines * banks)
+    if w[DRAM + D_SPREAD]:
+        number = line
+        rest = row
+        while rest > 0:
+            number ^= rest
+            rest //= banks
+        number %= banks
+    else:
+        number = (line // row_lines) % banks
+    clock = w[DRAM + D_CLOCK]
+    if clock > 0:
+        t = (t + clock - 1) // clock * clock
     if w[DRAM + D_REFI] > 0:
+        if w[DRAM + D_CLOSES] and w[BANK + number * 8 + B_EPOCH] != t // w[DRAM + D_REFI]:
+            w[BANK + number * 8 + B_EPOCH] = t // w[DRAM + D_REFI]
+            w[BANK + number * 8 + B_ROW] = -1
         phase = t % w[DRAM + D_REFI]
         if phase < w[DRAM + D_RFC] and t >= w[DRAM + D_REFI]:
             t += w[DRAM + D_RFC] - phase
+    if w[DRAM + D_HOLDS]:
+        t = max(t, w[BANK + number * 8 + B_COLUMN])
     if w[BANK + number * 8 + B_ROW] == row:
         column = max(t, w[BANK + number * 8 + B_COLUMN])
         w[DRAMS + M_ROW_HITS] += 1
@@ -185,12 +207,15 @@ def dram_read(w: Ints, line: int, t: int) -> int:
         w[BANK + number * 8 + B_HITS] = 0
     burst = w[DRAM + D_BURST]
     ring = w[H_SLOT_LAST]
-    # The data bus is booked in bursts; a request begins at the first free burst after its column access.
-    data = take_slot(w, ring, (column + w[DRAM + D_CL] + burst - 1) // burst, 1, 1) * burst
+    # The data bus is booked in bursts, or in clocks where there is one; a request begins at the first free one after
+    # its column access.
+    unit = clock if clock > 0 else burst
+    first = (column + w[DRAM + D_CL] + unit - 1) // unit
+    data = take_slot(w, ring, first, 1, burst // unit) * unit
     data = max(data, column + w[DRAM + D_CL])
     w[DRAMS + M_READS] += 1
     w[DRAMS + M_BUSY] += burst
-    w[BANK + number * 8 + B_COLUMN] = column + burst
+    w[BANK + number * 8 + B_COLUMN] = data + burst if w[DRAM + D_HOLDS] else column + burst
     w[BANK + number * 8 + B_HITS] += 1
     if w[DRAM + D_MAX_ROW] > 0 and w[BANK + number * 8 + B_HITS] >= w[DRAM + D_MAX_ROW]:
         w[BANK + number * 8 + B_ROW] = -1
@@ -202,35 +227,36 @@ def dram_read(w: Ints, line: int, t: int) -> int:
 
 @jit
 def take_mshr(w: Ints, k: int, t: int, until: int) -> int:
-    """Hold a miss register of level k from t (or from when one is free) until `until`; return when it began."""
-    best = 0
-    n = w[LEVEL + k * 32 + L_MSHRS]
-    for i in range(1, n):
-        if w[MSHR + k * 64 + i] < w[MSHR + k * 64 + best]:
-            best = i
-    begin = max(t, w[MSHR + k * 64 + best])
-    w[MSHR + k * 64 + best] = max(until, begin)
+    """Hold a miss register of level k from t (or from when one is free) until `until`; return when it began.
+
+    The registers' times of release are kept in ascending order, so that the first is the next to be free.
+    """
+    first = MSHR + k * 64
+    begin = max(t, w[first])
+    until = max(until, begin)
+    last = first + w[LEVEL + k * 32 + L_MSHRS] - 1
+    place = first
+    while place < last and w[place + 1] < until:
+        w[place] = w[place + 1]
+        place += 1
+    w[place] = until
     return begin
 
 
 @jit
 def first_free(w: Ints, k: int) -> int:
     """Return when the next miss register of level k is free."""
-    n = w[LEVEL + k * 32 + L_MSHRS]
-    best = w[MSHR + k * 64 + 0]
-    for i in range(1, n):
-        best = min(best, w[MSHR + k * 64 + i])
-    return best
+    return w[MSHR + k * 64]
 
 
 @jit
 def busy_mshrs(w: Ints, k: int, t: int) -> int:
     """Return how many miss registers of level k are held at time t."""
-    busy = 0
-    for i in range(w[LEVEL + k * 32 + L_MSHRS]):
-        if w[MSHR + k * 64 + i] > t:
-            busy += 1
-    return busy
+    first = MSHR + k * 64
+    place = first + w[LEVEL + k * 32 + L_MSHRS]
+    while place > first and w[place - 1] > t:
+        place -= 1
+    return first + w[LEVEL + k * 32 + L_MSHRS] - place
 
 
 @jit

@@ -19,6 +19,7 @@ from hwmodel.cryo.lines._kernels import (
     take_mshr,
     train,
 )
+from hwmodel.cryo.ports._kernels import port_access
 from hwmodel.cryo.words._kernels import (
     COUNT,
     DIRTY,
@@ -35,6 +36,7 @@ from hwmodel.cryo.words._kernels import (
     L_BUS_REQUEST,
     L_DEN,
     L_FILL,
+    L_FILL_HOLDS,
     L_FLIGHT,
     L_HIT,
     L_INCLUSIVE,
@@ -75,8 +77,10 @@ from hwmodel.cryo.words._kernels import (
     PREFETCH,
     PREFETCHED,
     READ,
+    S_BIN,
     S_BLOCK_FROM,
     S_BLOCK_TO,
+    S_LATENCY,
     S_PREFETCH_FREE,
     STATE,
     WRITE,
@@ -246,7 +250,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         data = after(
             arrival, w[LEVEL + k * 32 + L_FILL], w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN]
         )
-        take_mshr(w, k, w[PATH + depth * 2 + 1], arrival)
+        take_mshr(w, k, w[PATH + depth * 2 + 1], data if w[LEVEL + k * 32 + L_FILL_HOLDS] else arrival)
         if w[LEVEL + k * 32 + L_BLOCKS] and (not own or depth > 0):
             free = first_free(w, k)
             if free > w[PATH + depth * 2 + 1]:
@@ -308,15 +312,21 @@ def send_prefetches(w: Ints) -> None:
 def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     """Send one access of a core to level k at time t; return when its data is at the core.
 
-    `address` is physical (see `physical`). `kind` is READ, WRITE or FETCH.
+    `address` is physical (see `physical`), or negative where it is that of a mapped port. `kind` is READ, WRITE or
+    FETCH.
     """
+    if address < 0:
+        return port_access(w, address, t, kind)
     data = go_down(w, k, address, t, kind, 0, pc, False)
     w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
     if w[PENDING + (0) * 4 + P_COUNT] > 0:
         send_prefetches(w)
     if kind != WRITE:
         w[COUNT + k * 16 + N_LATENCY] += data - t
-        w[HISTOGRAM + k * 64 + latency_bin(data - t)] += 1
+        if data - t != w[STATE + k * 8 + S_LATENCY]:
+            w[STATE + k * 8 + S_LATENCY] = data - t
+            w[STATE + k * 8 + S_BIN] = latency_bin(data - t)
+        w[HISTOGRAM + k * 64 + w[STATE + k * 8 + S_BIN]] += 1
     return data
 
 

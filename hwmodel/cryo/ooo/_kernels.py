@@ -7,9 +7,13 @@ is fetched, decoded, renamed, dispatched, issued, executed and committed.
 from __future__ import annotations
 
 from hwmodel.cryo.branch._kernels import (
+    INDIRECT_JUMP,
+    RETURN,
     predict,
 )
 from hwmodel.cryo.core._kernels import (
+    C_BY_ADDRESS,
+    C_CHAIN,
     C_CLEAR,
     C_COMMIT,
     C_COMPLETE_COMMIT,
@@ -19,14 +23,22 @@ from hwmodel.cryo.core._kernels import (
     C_DISPATCH,
     C_FETCH_DECODE,
     C_FORWARD,
-    C_IQ,
     C_ISSUE_EXECUTE,
+    C_LATE_RENAME,
+    C_LOAD_DELAY,
     C_LOAD_PORTS,
+    C_POSTED,
+    C_QUEUE_HOLDS,
     C_RENAME,
     C_RENAME_DISPATCH,
+    C_RESULTS,
     C_SET_SHIFT,
+    C_SKID,
     C_SQ,
+    C_STORE_DELAY,
     C_STORE_PORTS,
+    C_UNIFIED,
+    C_UOP_SETS,
     CAUSE,
     COMMITTED,
     CORE,
@@ -43,18 +55,20 @@ from hwmodel.cryo.core._kernels import (
     LOAD_FREE,
     NOW,
     OP_SYSTEM,
+    POINTER,
     REGISTER,
     RENAMED,
     RETRIES,
     RING,
+    RING_RESULTS,
     S_BARRIER,
     S_COMMIT,
     S_DECODE,
     S_DISPATCH,
+    S_FETCH,
     S_FORWARDED,
     S_FP,
     S_FRONT,
-    S_HEAP,
     S_INSTRUCTIONS,
     S_INT,
     S_LOADS,
@@ -63,22 +77,25 @@ from hwmodel.cryo.core._kernels import (
     S_OPEN_DECODE,
     S_OPEN_DISPATCH,
     S_OPEN_EXECUTE,
+    S_OPEN_HIT,
     S_OPEN_PC,
     S_OPEN_SIZE,
     S_OPEN_TAKEN,
     S_RENAME,
+    S_STORE_DONE,
     S_STORE_SENT,
     S_STORES,
+    S_UOP_HIT,
     S_VIOLATIONS,
     SETS,
     SETS_AT,
-    SKID,
     STACK,
     STORE,
     STORE_FREE,
     U_LATENCY,
     UNIT,
     W_ADDRESS,
+    W_DONE,
     W_EXECUTE,
     W_PC,
     W_SENT,
@@ -86,15 +103,15 @@ from hwmodel.cryo.core._kernels import (
     book,
     book_unit,
     close_branch,
-    enter,
+    enter_window,
     fetch_one,
-    heap_push,
-    heap_replace,
     in_order,
+    leave_queue,
     older_store,
     ready_of,
     sets_of,
     squash,
+    take_registers,
     to_cycle,
     to_time,
     unite,
@@ -104,11 +121,17 @@ from hwmodel.cryo.memory._kernels import (
     access,
     touch,
 )
+from hwmodel.cryo.tlb._kernels import touch_page, translate
+from hwmodel.cryo.uops._kernels import fetch_decoded, load_by_address
 from hwmodel.cryo.words._kernels import (
+    K_ON,
     PAGE,
     PAGE_FULL,
     PATH,
     READ,
+    TLB_DATA,
+    TLB_FETCH,
+    WALK,
     WRITE,
     physical,
 )
@@ -118,7 +141,7 @@ from hwmodel.kernel.compiled import Ints, jit
 @jit
 def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: int) -> int:
     """Return the cycle in which a load that executes at `execute` has its data, or -(store + 1) if it has to be redone."""
-    cycle = book(w, 1, execute, w[CORE + C_LOAD_PORTS])
+    cycle = book(w, 1, execute + w[CORE + C_LOAD_DELAY], w[CORE + C_LOAD_PORTS])
     wrong = violating_store(w, address, size, cycle)
     older = older_store(w, address, size, cycle)
     place = older & (RING - 1)
@@ -135,7 +158,10 @@ def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: in
                 return -(wrong + 1)
             return done
         cycle = max(cycle, w[STORE + (place) * 8 + W_SENT] + 1)
-    done = to_cycle(w, access(w, level, physical(w, address), to_time(w, cycle), READ, pc))
+    t = to_time(w, cycle)
+    if w[WALK + K_ON]:
+        t = translate(w, TLB_DATA, address, t)
+    done = to_cycle(w, access(w, level, physical(w, address), t, READ, pc))
     if wrong >= 0:
         return -(wrong + 1)
     return done
@@ -158,6 +184,8 @@ def run_ooo(
     `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags.
     """
     used = 0
+    skid = w[CORE + C_SKID]
+    late_rename = w[CORE + C_LATE_RENAME]
     for i in range(ids.shape[0]):
         static = ids[i] & 0x7FFFFFFF
         pc = pcs[static]
@@ -178,21 +206,33 @@ def run_ooo(
                 else:
                     ints += 1
         serial = flags & 3 or op == OP_SYSTEM
+        if branch and w[CORE + C_CHAIN]:
+            ints += 1
+        if w[CORE + C_UNIFIED]:
+            ints += fps
+            fps = 0
         key = (pc >> w[CORE + C_SET_SHIFT]) & (SETS - 1)
         tries = 0
         while True:
-            fetched = fetch_one(w, pc, fetch_level)
-            decode = fetched + w[CORE + C_FETCH_DECODE]
-            if number >= SKID:
-                decode = max(decode, w[RENAMED + ((number - SKID) & (RING - 1))])
+            if w[CORE + C_UOP_SETS]:
+                decode = fetch_decoded(w, pc, fetch_level)
+                fetched = w[NOW + S_FETCH]
+            else:
+                fetched = fetch_one(w, pc, fetch_level)
+                decode = fetched + w[CORE + C_FETCH_DECODE]
+            if number >= skid:
+                decode = max(decode, w[RENAMED + ((number - skid) & (RING - 1))])
             decode = in_order(w, S_DECODE, decode, w[CORE + C_DECODE])
             w[DECODED + (number & (RING - 1))] = decode
             wanted = decode + w[CORE + C_DECODE_RENAME]
-            rename = in_order(
-                w, S_RENAME, enter(w, number, loads, stores, ints, fps, wanted), w[CORE + C_RENAME]
-            )
+            rename = enter_window(w, number, loads, stores, wanted)
+            if not late_rename:
+                rename = take_registers(w, ints, fps, rename)
+            rename = in_order(w, S_RENAME, rename, w[CORE + C_RENAME])
             w[RENAMED + (number & (RING - 1))] = rename
             dispatch = max(rename + w[CORE + C_RENAME_DISPATCH], w[NOW + S_BARRIER])
+            if late_rename:
+                dispatch = take_registers(w, ints, fps, dispatch)
             if serial:
                 dispatch = max(dispatch, w[NOW + S_COMMIT] + 1)
             dispatch = in_order(w, S_DISPATCH, dispatch, w[CORE + C_DISPATCH])
@@ -201,6 +241,8 @@ def run_ooo(
             cause = CPI_DEPENDENCE
             if issue > dispatch:
                 cause = w[CAUSE + late]
+            if branch and w[CORE + C_CHAIN] and branch != INDIRECT_JUMP and branch != RETURN:
+                issue = max(issue, w[REGISTER + POINTER])
             if w[CORE + C_DEPENDENCE] and (loads or stores) and sets_of(w, key) >= 0:
                 last = w[SETS_AT + sets_of(w, key) * 2 + 1]
                 if last >= 0 and last > w[NOW + S_STORES] - 1 - w[CORE + C_SQ]:
@@ -221,7 +263,10 @@ def run_ooo(
             if loads:
                 size = max(1, facts[static, 5])
                 for n in range(loads):
-                    done = load_data(w, pc, addresses[used + n], size, execute, data_level)
+                    if w[CORE + C_BY_ADDRESS]:
+                        done = load_by_address(w, pc, addresses[used + n], execute, rename, data_level)
+                    else:
+                        done = load_data(w, pc, addresses[used + n], size, execute, data_level)
                     if done < 0:
                         if tries < RETRIES and not serial:
                             wrong = -done - 1
@@ -238,6 +283,14 @@ def run_ooo(
             if w[CORE + C_DEPENDENCE]:
                 unite(w, key, (w[STORE + (place) * 8 + W_PC] >> w[CORE + C_SET_SHIFT]) & (SETS - 1), pc)
             squash(w, w[STORE + (place) * 8 + W_EXECUTE], dispatch, CPI_ORDER)
+        if stores and w[CORE + C_BY_ADDRESS]:
+            # Stores have their data in program order.
+            w[NOW + S_STORE_DONE] = max(w[NOW + S_STORE_DONE], execute)
+            complete = max(complete, w[NOW + S_STORE_DONE])
+        if w[CORE + C_RESULTS]:
+            end = book(w, RING_RESULTS, complete + 1, w[CORE + C_RESULTS])
+            ready += end - complete - 1
+            complete = end - 1
         # ------------------------------------------------------------------ commit, and what the gap is laid to
         before = w[NOW + S_COMMIT]
         commit = in_order(w, S_COMMIT, complete + w[CORE + C_COMPLETE_COMMIT], w[CORE + C_COMMIT])
@@ -263,17 +316,22 @@ def run_ooo(
             w[NOW + S_LOADS] += 1
         for n in range(stores):
             address = addresses[used + loads + n]
-            sent = max(commit + 1, w[NOW + S_STORE_SENT])
+            sent = max(commit + w[CORE + C_STORE_DELAY], w[NOW + S_STORE_SENT])
             sent = book(w, 2, sent, w[CORE + C_STORE_PORTS])
             w[NOW + S_STORE_SENT] = sent
             t = to_time(w, sent)
+            if w[WALK + K_ON]:
+                t = translate(w, TLB_DATA, address, t)
             done = to_cycle(w, access(w, data_level, physical(w, address), t, WRITE, pc))
+            if w[CORE + C_POSTED]:
+                done = sent - 1
             place = w[NOW + S_STORES] & (RING - 1)
             w[STORE + (place) * 8 + W_ADDRESS] = address
             w[STORE + (place) * 8 + W_SIZE] = max(1, facts[static, 6])
             w[STORE + (place) * 8 + W_EXECUTE] = execute
             w[STORE + (place) * 8 + W_SENT] = sent
             w[STORE + (place) * 8 + W_PC] = pc
+            w[STORE + (place) * 8 + W_DONE] = complete
             w[STORE_FREE + place] = max(done + 1, w[STORE_FREE + ((w[NOW + S_STORES] - 1) & (RING - 1))])
             if w[CORE + C_DEPENDENCE] and sets_of(w, key) >= 0:
                 w[SETS_AT + sets_of(w, key) * 2 + 1] = w[NOW + S_STORES]
@@ -283,12 +341,8 @@ def run_ooo(
             if w[CORE + C_CLEAR] > 0 and w[NOW + S_MEMORY_OPS] > w[CORE + C_CLEAR]:
                 w[NOW + S_MEMORY_OPS] = 0
                 w[SETS_AT : SETS_AT + 2 * SETS] = -1
-        release = complete if loads or stores else issue
-        if w[NOW + S_HEAP] >= w[CORE + C_IQ]:
-            heap_replace(w, w[NOW + S_HEAP], release)
-        else:
-            heap_push(w, w[NOW + S_HEAP], release)
-            w[NOW + S_HEAP] += 1
+        release = complete if (loads or stores) and w[CORE + C_QUEUE_HOLDS] else issue
+        leave_queue(w, release)
         why = CPI_DEPENDENCE
         if depth >= 0:
             why = CPI_L1 + min(depth, 3)
@@ -297,12 +351,16 @@ def run_ooo(
             if register:
                 w[REGISTER + register] = ready
                 w[CAUSE + register] = why
-                if 32 < register <= 64:
+                if 32 < register <= 64 and w[CORE + C_UNIFIED] == 0:
                     w[FP_FREE + (w[NOW + S_FP] & (RING - 1))] = commit
                     w[NOW + S_FP] += 1
                 else:
                     w[INT_FREE + (w[NOW + S_INT] & (RING - 1))] = commit
                     w[NOW + S_INT] += 1
+        if branch and w[CORE + C_CHAIN]:
+            w[REGISTER + POINTER] = ready
+            w[INT_FREE + (w[NOW + S_INT] & (RING - 1))] = commit
+            w[NOW + S_INT] += 1
         if serial:
             w[NOW + S_BARRIER] = max(w[NOW + S_BARRIER], commit + 1)
         if branch:
@@ -310,7 +368,8 @@ def run_ooo(
             w[NOW + S_OPEN_PC] = pc
             w[NOW + S_OPEN_SIZE] = facts[static, 0]
             w[NOW + S_OPEN_TAKEN] = ids[i] >> 31
-            w[NOW + S_OPEN_EXECUTE] = execute
+            w[NOW + S_OPEN_EXECUTE] = complete if loads or w[CORE + C_CHAIN] else execute
+            w[NOW + S_OPEN_HIT] = w[NOW + S_UOP_HIT]
             w[NOW + S_OPEN_DISPATCH] = dispatch
             w[NOW + S_OPEN_DECODE] = decode
         used += loads + stores
@@ -332,6 +391,7 @@ def warm(
     line = -1
     open_branch = -1
     open_taken = False
+    translated = w[WALK + K_ON]
     for i in range(ids.shape[0]):
         static = ids[i] & 0x7FFFFFFF
         pc = pcs[static]
@@ -340,8 +400,12 @@ def warm(
             open_branch = -1
         if pc >> 6 != line:
             line = pc >> 6
+            if translated:
+                touch_page(w, TLB_FETCH, pc)
             touch(w, fetch_level, physical(w, pc) >> 6, False)
         for n in range(facts[static, 3] + facts[static, 4]):
+            if translated:
+                touch_page(w, TLB_DATA, addresses[used + n])
             address = physical(w, addresses[used + n])
             touch(w, data_level, address >> 6, n >= facts[static, 3])
         used += facts[static, 3] + facts[static, 4]

@@ -31,6 +31,10 @@ H_CHOICE = 10
 H_RAS = 11
 H_INDIRECT = 12
 H_USER_SLOTS = 13  # first slot ring of the core
+H_TAGGED = 14  # tables of the TAGE and perceptron predictors
+H_CALL_SIZE = 15  # sizes of call instructions
+H_MICRO_OPS = 16  # windows of the decoded-instruction buffer
+H_PORTS = 63  # words of the mapped ports, 0: there are none
 
 MAX_LEVELS = 8
 MAX_MSHRS = 64
@@ -46,7 +50,11 @@ DRAMS = DRAM + 32
 BANK = DRAMS + 16
 HISTOGRAM = BANK + MAX_BANKS * 8
 PAGE = HISTOGRAM + MAX_LEVELS * 64
-MEMORY_END = PAGE + 16
+PAGE_NEAR = PAGE + 16
+NEAR_PAGES = 64
+TLB = PAGE_NEAR + 2 * NEAR_PAGES
+WALK = TLB + 3 * 16
+MEMORY_END = WALK + 64
 
 LINE_BITS = 6
 
@@ -82,7 +90,8 @@ L_BLOCKS = 26  # 1: a level without a free miss register turns every request awa
 L_BUS_HEADER = 28  # bus cycles that every packet occupies besides its data
 L_ON_HIT = 27  # 1: the first use of a prefetched line trains the prefetcher too
 L_REST = 29  # femtoseconds from the arrival of a line's first word to that of its last at the requester
-L_COLUMNS = 30
+L_FILL_HOLDS = 30  # 1: a miss register is held until the line is filled
+L_COLUMNS = 31
 
 PREFETCH_NONE = 0
 PREFETCH_NEXT = 1
@@ -97,7 +106,9 @@ S_BLOCK_FROM = 0  # the last interval in which the level turned requests away
 S_BLOCK_TO = 1
 S_PREFETCH_FREE = 2  # when the prefetcher may send again
 S_RANDOM = 3
-S_COLUMNS = 4
+S_LATENCY = 4  # the read latency counted last, and its bin: most reads take as long as the one before
+S_BIN = 5
+S_COLUMNS = 6
 
 N_READS = 0
 N_READ_MISSES = 1
@@ -135,14 +146,19 @@ D_LOW = 13  # writes that it leaves
 D_MAX_ROW = 14  # accesses after which an open row is closed; 0: never
 D_CWL = 15
 D_RRD = 16
-D_COLUMNS = 17
+D_CLOCK = 17  # femtoseconds of the controller's clock, at whose edges a read begins; 0: at any time
+D_HOLDS = 18  # 1: a bank takes its next access when the last has left the data bus
+D_SPREAD = 19  # 1: neighbouring lines lie in other banks, whose numbers are mixed with the row
+D_CLOSES = 20  # 1: a refresh closes all rows
+D_COLUMNS = 21
 
 B_ROW = 0  # open row, -1: closed
 B_COLUMN = 1  # earliest column command
 B_PRECHARGE = 2  # earliest precharge
 B_HITS = 3  # accesses since the row was opened
 B_ACTIVE = 4  # earliest activation
-B_COLUMNS = 5
+B_EPOCH = 5  # refresh after which the row was opened
+B_COLUMNS = 6
 
 # statistics of the memory, kept in `drams`
 M_READS = 0
@@ -171,9 +187,37 @@ PAGE_BITS = 12
 PAGE_NEXT = 0  # header of `page`: pages given out
 PAGE_MASK = 1  # table size - 1
 PAGE_ON = 2  # 0: physical = virtual
-PAGE_LAST = 3  # page looked up last, and its answer
-PAGE_LAST_FRAME = 4
+PAGE_SHUFFLE = 3  # 1: frames are given out in a shuffled order
 PAGE_FULL = 5  # set when the table overflowed
+
+# columns of a TLB: rows of two words a page, its number and the time from which its translation is known
+T_BASE = 0
+T_SETS = 1
+T_WAYS = 2
+T_EXTRA = 3  # cycles that a hit in this TLB costs the access
+T_ACCESSES = 4
+T_MISSES = 5
+T_MERGED = 6  # misses on a page whose walk was under way
+T_COLUMNS = 7
+
+TLB_DATA = 0
+TLB_FETCH = 1
+TLB_SHARED = 2
+
+K_ON = 0  # 1: addresses are translated
+K_SHIFT = 1  # bits of an address within a page
+K_NUM = 2  # clock of the walker
+K_DEN = 3
+K_START = 4  # cycles from the access that missed to the first step of the walk
+K_END = 5  # and from the last step's data to the access
+K_FAULT = 6  # femtoseconds of a minor fault: a page touched for the first time
+K_LEVEL = 7  # cache level to which the walker sends its steps
+K_DEPTH = 8  # levels of the page table
+K_WALKS = 9
+K_STEPS = 10
+K_FAULTS = 11
+K_TIME = 12  # femtoseconds of all walks
+K_CACHE = 16  # for each level of the table: place, sets and ways of the cache of walks that begin there
 
 STRIDE_ENTRIES = 64
 STRIDE_WAYS = 4
@@ -240,12 +284,17 @@ def take_slot(w: Ints, ring: int, cycle: int, width: int, length: int) -> int:
 
 @jit
 def physical(w: Ints, address: int) -> int:
-    """Return the physical address; pages get their frames in the order in which they are first touched."""
-    if w[PAGE + PAGE_ON] == 0:
+    """Return the physical address; pages get their frames in the order in which they are first touched.
+
+    A negative address is that of a mapped port, which has no page.
+    """
+    if w[PAGE + PAGE_ON] == 0 or address < 0:
         return address
     number = address >> PAGE_BITS
-    if w[PAGE + PAGE_LAST] == number:
-        return (w[PAGE + PAGE_LAST_FRAME] << PAGE_BITS) | (address & 4095)
+    # The pages used last lie in a small table of their own, which stays in the processor's first cache.
+    near = PAGE_NEAR + 2 * (number & (NEAR_PAGES - 1))
+    if w[near] == number:
+        return (w[near + 1] << PAGE_BITS) | (address & 4095)
     mask = w[PAGE + PAGE_MASK]
     place = (number ^ (number >> 15)) & mask
     while True:
@@ -261,6 +310,50 @@ def physical(w: Ints, address: int) -> int:
         if w[at] == number:
             break
         place = (place + 1) & mask
-    w[PAGE + PAGE_LAST] = number
-    w[PAGE + PAGE_LAST_FRAME] = w[at + 1]
-    return (w[at + 1] << PAGE_BITS) | (address & 4095)
+    frame = w[at + 1]
+    if w[PAGE + PAGE_SHUFFLE]:
+        frame = shuffled(frame)
+    w[near] = number
+    w[near + 1] = frame
+    return (frame << PAGE_BITS) | (address & 4095)
+
+
+@jit
+def shuffled(number: int) -> int:
+    """Return another number below 2**22 for a number below 2**22; no two give the same.
+
+    Example: neighbouring pages lie far apart in a shuffled memory of 16 GiB.
+    """
+    for _ in range(3):
+        number = (number * 0x2C1B3C6D + 0x1B873593) & 0x3FFFFF
+        number ^= number >> 11
+        number ^= (number << 7) & 0x3FFFFF
+    return number
+
+
+@jit
+def table_find(w: Ints, first: int, ways: int, key: int) -> int:
+    """Return the place of a key in a set of two-word rows, which becomes its most recently used, or -1."""
+    for place in range(first, first + 2 * ways, 2):
+        if w[place] == key:
+            value = w[place + 1]
+            while place > first:
+                w[place] = w[place - 2]
+                w[place + 1] = w[place - 1]
+                place -= 2
+            w[first] = key
+            w[first + 1] = value
+            return first
+    return -1
+
+
+@jit
+def table_insert(w: Ints, first: int, ways: int, key: int, value: int) -> None:
+    """Put a key in front of a set of two-word rows; the least recently used one leaves."""
+    place = first + 2 * ways - 2
+    while place > first:
+        w[place] = w[place - 2]
+        w[place + 1] = w[place - 1]
+        place -= 2
+    w[first] = key
+    w[first + 1] = value

@@ -1,0 +1,3 @@
+"""Parts of the in-order core, compiled; what users need is in `hwmodel.cryo`."""
+
+__all__: list[str] = []

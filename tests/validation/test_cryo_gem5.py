@@ -1,0 +1,120 @@
+"""Whole small programs against gem5 with the reference paper's cores and caches: times, speed-ups, misses."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwmodel.cryo.config import PRESETS, at_clock
+from hwmodel.cryo.timing import Timing, simulate
+from hwmodel.cryo.trace import Trace
+from hwmodel.cryo.trace_record import record
+
+COMPILER = "riscv64-linux-gnu-gcc"
+KERNELS = ("bfs", "cg", "matmul", "triad")
+POINTS = {
+    ("core", 4),
+    ("core", 20),
+    ("core", 100),
+    ("l1", 20),
+    ("l1", 100),
+    ("l1l2", 20),
+    ("l1l2", 100),
+    ("all", 100),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of gem5, and ours of the same program."""
+
+    row: dict[str, str]
+    ours: Timing
+
+    @property
+    def error(self) -> float:
+        """Relative error of the time."""
+        return self.ours.time / (int(self.row["ticks_ps"]) * 1000) - 1
+
+    def misses(self, level: str) -> tuple[int, int]:
+        """Ours and gem5's."""
+        return self.ours.levels[level].misses, int(self.row[f"{level}_misses"])
+
+
+@pytest.fixture(scope="module")
+def traces(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The recorded kernels; skips where the compiler makes other programs than gem5 ran."""
+    for program in (COMPILER, "qemu-riscv64"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    folder = reference_data / "cryo" / "kernels"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}; name the folder of the reference data in HWMODEL_REFERENCE")
+    sums = dict(reversed(line.split()) for line in (folder / "sha256.txt").read_text().splitlines())
+    target = tmp_path_factory.mktemp("kernels")
+    for name in KERNELS:
+        program = target / name
+        subprocess.run([COMPILER, "-O2", "-static", folder / f"{name}.c", "-o", program, "-lm"], check=True)
+        if hashlib.sha256(program.read_bytes()).hexdigest() != sums[name]:
+            pytest.skip(f"{COMPILER} makes another program of {name}.c than the one that gem5 ran")
+        record([str(program)], target / f"{name}.hwt")
+    return {name: target / f"{name}.hwt" for name in KERNELS}
+
+
+@pytest.fixture(scope="module", params=["ooo", "inorder"])
+def cases(request: pytest.FixtureRequest, traces: dict[str, Path], reference_data: Path) -> list[Case]:
+    """All points of one core type."""
+    kind = request.param
+    with (reference_data / "cryo" / "expected" / "gem5_kernels.csv").open(encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["core"] == kind and (r["set"], int(r["ghz"])) in POINTS]
+    found = []
+    for row in rows:
+        machine = at_clock(PRESETS[f"cryo-{kind}"](), f"{row['ghz']} GHz", row["set"])
+        with Trace.open(traces[row["kernel"]]) as trace:
+            found.append(Case(row, simulate(trace, machine)))
+    return found
+
+
+def test_times_are_within_ten_per_cent_on_the_mean_and_a_quarter_at_most(cases: list[Case]) -> None:
+    errors = np.abs([case.error for case in cases])
+    assert errors.mean() < 0.10
+    assert errors.max() < 0.25
+
+
+def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> None:
+    base = {c.row["kernel"]: c for c in cases if (c.row["set"], c.row["ghz"]) == ("core", "4")}
+    errors = []
+    for case in cases:
+        slow = base[case.row["kernel"]]
+        ours = slow.ours.time / case.ours.time
+        theirs = int(slow.row["ticks_ps"]) / int(case.row["ticks_ps"])
+        errors.append(abs(ours / theirs - 1))
+    assert np.mean(errors) < 0.10
+
+
+@pytest.mark.parametrize("level", ["l2", "l3"])
+def test_misses_of_the_lower_levels_are_near(cases: list[Case], level: str) -> None:
+    ratios = [ours / theirs for ours, theirs in (case.misses(level) for case in cases)]
+    # The aim is 5 %. In order, streaming with a fast first level misses it at L2: DEVIATIONS.md says why.
+    late = level == "l2" and cases[0].row["core"] == "inorder"
+    assert abs(np.mean(ratios) - 1) < (0.25 if late else 0.05)
+
+
+def test_instructions_are_within_half_a_per_cent(cases: list[Case]) -> None:
+    for case in cases:
+        assert abs(case.ours.instructions / int(case.row["instructions"]) - 1) < 0.005
+
+
+def test_the_order_of_the_domain_sets_holds(cases: list[Case]) -> None:
+    for kernel in KERNELS:
+        times = {
+            c.row["set"]: c.ours.time for c in cases if c.row["kernel"] == kernel and c.row["ghz"] == "100"
+        }
+        assert times["core"] > times["l1"] > times["l1l2"] >= times["all"]
