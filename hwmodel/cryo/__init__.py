@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, at_clock, cryo_inorder, cryo_ooo
+    from hwmodel.cryo.engine import Doorbell, DoorbellStore, Mailbox, TracedCore, TracedCoreSpec
     from hwmodel.cryo.memories import cooled, dram, gate_pipelined
     from hwmodel.cryo.presets import champsim
     from hwmodel.cryo.sampling import Sampled, simulate_samples
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "at_clock", "cryo_inorder", "cryo_ooo"),
+    "engine": ("Doorbell", "DoorbellStore", "Mailbox", "TracedCore", "TracedCoreSpec"),
     "memories": ("cooled", "dram", "gate_pipelined"),
     "presets": ("champsim",),
     "sampling": ("Sampled", "simulate_samples"),
@@ -54,9 +56,12 @@ __all__ = [
     "Cache",
     "Chunk",
     "Core",
+    "Doorbell",
+    "DoorbellStore",
     "Dram",
     "LevelResult",
     "Machine",
+    "Mailbox",
     "Op",
     "Sampled",
     "TimedRun",
@@ -64,6 +69,8 @@ __all__ = [
     "Trace",
     "TraceSource",
     "TraceWriter",
+    "TracedCore",
+    "TracedCoreSpec",
     "Unit",
     "access_time",
     "at_clock",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hwmodel.cryo._trace_base import Chunk, TraceSource
 from hwmodel.cryo.config import Machine
+from hwmodel.cryo.trace import Trace
 from hwmodel.errors import SpecError, TimeRangeError
 from hwmodel.units import format_time
 
@@ -168,11 +169,12 @@ class TimedRun:
         periods = [Fraction(10**15) / clock.hz for clock in clocks]
         # The kernels multiply times by `den` and cycles by `num` in 64 bits. Half of that range is left for what one
         # chunk may add.
-        self._horizon = min((2**62) // max(p.denominator, p.numerator // max(1, int(p))) for p in periods)
+        self.horizon = min((2**62) // max(p.denominator, p.numerator // max(1, int(p))) for p in periods)
         self._statics: Any = None
         self._columns: tuple[Ints, Ints, Ints, Ints] | None = None
 
-    def _tables(self, chunk: Chunk) -> tuple[Ints, Ints, Ints, Ints]:
+    def tables(self, chunk: Chunk) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return what the kernels need of a chunk's static instructions: pcs, facts, sources, destinations."""
         if self._columns is None or chunk.statics is not self._statics:
             from hwmodel.cryo._columns import columns_of, registers_of
             from hwmodel.cryo.core import _kernels as c
@@ -190,7 +192,7 @@ class TimedRun:
         """Show a chunk to caches, pages and branch predictor without timing."""
         from hwmodel.cryo.ooo import _kernels as kernels
 
-        pcs, facts, _, _ = self._tables(chunk)
+        pcs, facts, _, _ = self.tables(chunk)
         data, fetch = self._names.index("l1d"), self._names.index("l1i")
         used = kernels.warm(
             self.words, pcs, facts, chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
@@ -210,7 +212,7 @@ class TimedRun:
             kernel = run_inorder
         data, fetch = self._names.index("l1d"), self._names.index("l1i")
         used = kernel(
-            self.words, *self._tables(chunk), chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
+            self.words, *self.tables(chunk), chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
         )
         self._check(used, chunk)
 
@@ -222,10 +224,10 @@ class TimedRun:
             )
 
         time = self._now()
-        if time > self._horizon:
+        if time > self.horizon:
             raise TimeRangeError(
                 f"after instruction {chunk.first} the run stands at {format_time(time)}, and the clocks of this machine"
-                f" can be told exactly only to {format_time(self._horizon)}; give frequencies with fewer digits"
+                f" can be told exactly only to {format_time(self.horizon)}; give frequencies with fewer digits"
             )
 
     def _now(self) -> int:
@@ -290,7 +292,12 @@ def simulate(
     if isinstance(source, str):
         from hwmodel.cryo.trace_formats import open_trace
 
-        source = open_trace(source)
+        opened = open_trace(source)
+        try:
+            return simulate(opened, machine, warmup=warmup, start=start, limit=limit, progress=progress)
+        finally:
+            if isinstance(opened, Trace):
+                opened.close()
     for name, value in (("warmup", warmup), ("start", start)):
         if value < 0:
             raise SpecError(f"simulate({name}={value}): give 0 or more")
