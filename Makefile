@@ -1,5 +1,5 @@
 # Every target works on a fresh machine: what it needs is installed into .venv first, once.
-# .venv/.core holds the core dependencies (demo, xor); .venv/.all holds every extra (the rest).
+# .venv/.core holds the core dependencies (demo, xor, cachesim); .venv/.all holds every extra (the rest).
 
 # PYTHON names another interpreter; it is used only to make .venv.
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -13,7 +13,7 @@ SEED ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo xor verilog test check bench docs warm clean
+.PHONY: help setup demo xor verilog cachesim test check bench docs warm clean
 .DELETE_ON_ERROR:
 
 help:  ## say what each target does
@@ -36,6 +36,10 @@ verilog: .venv/.all  ## make Verilog of a trained classifier, verify it on its t
 	@$(BIN)/hwmodel emit quantized_classifier --out build/verilog
 	@echo "verilog: verifying it under Verilator on its 1,000 test images"
 	@$(BIN)/hwmodel verify build/verilog --simulator verilator --vectors 1000
+
+cachesim: .venv/.core  ## sweep clocks of 4 to 200 GHz over cores and caches, with plots and the wall (core only)
+	@echo "cachesim: running the simulation cachesim into build/cachesim (one to three minutes on two cores)"
+	@$(BIN)/hwmodel run cachesim --seed $(SEED) --out build/cachesim
 
 test: .venv/.all  ## all tests; then the kernels' tests with bounds checking and without compilation
 	@echo "test: all tests"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CacheRun", "cachesim"]
 
-DOMAINS = ("core", "l1", "l1l2", "all")
 PATIENCE_S, REDRAW_S = 2.0, 0.2
 
 
@@ -50,28 +49,32 @@ def cachesim(run: CacheRun) -> list[str]:
         OutputError: the JSON file cannot be written.
     """
     from hwmodel.cryo.toml import read_toml
+    from hwmodel.cryo.trace import Trace
     from hwmodel.cryo.trace_formats import open_trace
 
     tables: dict[str, Any] = read_toml(run.config) if run.config is not None else {}
     if run.preset is not None:
         tables["preset"] = run.preset
     source = open_trace(run.trace, run.format)
-    if tables.get("mode") == "functional":
-        figures, lines = _functional(run, tables, source)
-    else:
-        machine = _machine(run, tables)
-        lines, figures = _timed(run, machine, source)
+    try:
+        if tables.get("mode") == "functional":
+            figures, lines = _functional(run, tables, source)
+        else:
+            lines, figures = _timed(run, _machine(run, tables), source)
+    finally:
+        if isinstance(source, Trace):
+            source.close()
     if run.json is not None:
         _write(run.json, figures)
     return lines
 
 
 def _machine(run: CacheRun, tables: dict[str, Any]) -> Machine:
-    from hwmodel.cryo.config import at_clock
+    from hwmodel.cryo.config import DOMAIN_SETS, at_clock
     from hwmodel.cryo.toml import machine_from
 
-    if run.fast_domains not in DOMAINS:
-        raise unknown("set of fast domains", run.fast_domains, DOMAINS)
+    if run.fast_domains not in DOMAIN_SETS:
+        raise unknown("set of fast domains", run.fast_domains, DOMAIN_SETS)
     machine = machine_from(tables, str(run.config or "the command line"))
     if run.core_clock is None:
         if run.fast_domains != "core":
@@ -119,21 +122,19 @@ def _table(timing: Timing, machine: Machine) -> list[str]:
 
 
 def _functional(run: CacheRun, tables: dict[str, Any], source: Any) -> tuple[dict[str, Any], list[str]]:
-    from hwmodel.cryo.cache import functional_from
+    from hwmodel.cryo.functional import functional_from
 
-    hierarchy = functional_from(tables, str(run.config or "the command line"))
-    with _Progress() as progress:
-        instructions = hierarchy.run(
-            source, warmup=run.warmup, start=run.start, limit=run.limit, progress=progress.step
-        )
-    levels = hierarchy.stats()
-    figures = {
-        "mode": "functional",
-        "trace": run.trace.name,
-        "warmup": run.warmup,
-        "instructions": instructions,
-        **levels,
-    }
+    caches = functional_from(tables, str(run.config or "the command line"))
+    first = run.start + run.warmup
+    if run.warmup:
+        caches.run(source, run.start, first)
+        caches.reset_counts()
+    stop = None if run.limit is None else first + run.limit
+    levels = {name: level.as_dict() for name, level in caches.run(source, first, stop).items()}
+    total = int(source.meta.get("instructions") or 0)
+    instructions = max(0, min(total, stop if stop is not None else total) - first)
+    figures: dict[str, Any] = {"mode": "functional", "trace": run.trace.name, "warmup": run.warmup}
+    figures |= {"instructions": instructions, **levels}
     lines = [f"{instructions} instructions or accesses", ""]
     lines.append(f"{'level':<6}{'reads':>12}{'misses':>11}{'writes':>12}{'misses':>11}{'writebacks':>12}")
     for name, level in levels.items():

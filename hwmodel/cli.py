@@ -232,7 +232,7 @@ def cachesim(
     core_clock
         Clock of the core, and of the levels that --fast-domains names, such as "100 GHz".
     fast_domains
-        What runs at --core-clock: core, l1, l1l2 or all.
+        What runs at --core-clock: core, l1, l1l2, all, or everything.
     json
         File for all figures.
     """

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hwmodel.cryo.clock_sweep import ClockSweep, Swept
     from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, at_clock, cryo_inorder, cryo_ooo
     from hwmodel.cryo.engine import Doorbell, DoorbellStore, Mailbox, TracedCore, TracedCoreSpec
     from hwmodel.cryo.memories import cooled, dram, gate_pipelined
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from hwmodel.cryo.trace import Branch, Chunk, Op, Trace, TraceSource, TraceWriter
     from hwmodel.cryo.trace_formats import convert, open_trace
     from hwmodel.cryo.trace_record import record
+    from hwmodel.cryo.wall import Wall, fit_wall
 
 _HOMES = {
+    "clock_sweep": ("ClockSweep", "Swept"),
+    "wall": ("Wall", "fit_wall"),
     "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "at_clock", "cryo_inorder", "cryo_ooo"),
     "engine": ("Doorbell", "DoorbellStore", "Mailbox", "TracedCore", "TracedCoreSpec"),
     "memories": ("cooled", "dram", "gate_pipelined"),
@@ -55,6 +59,7 @@ __all__ = [
     "Bus",
     "Cache",
     "Chunk",
+    "ClockSweep",
     "Core",
     "Doorbell",
     "DoorbellStore",
@@ -64,6 +69,7 @@ __all__ = [
     "Mailbox",
     "Op",
     "Sampled",
+    "Swept",
     "TimedRun",
     "Timing",
     "Trace",
@@ -72,6 +78,7 @@ __all__ = [
     "TracedCore",
     "TracedCoreSpec",
     "Unit",
+    "Wall",
     "access_time",
     "at_clock",
     "champsim",
@@ -82,6 +89,7 @@ __all__ = [
     "cryo_inorder",
     "cryo_ooo",
     "dram",
+    "fit_wall",
     "gate_pipelined",
     "latency_cycles",
     "load_machine",
