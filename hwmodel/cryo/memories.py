@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hwmodel.cryo.config import DDR3_1600, Dram, Machine, Unit
+from hwmodel.cryo.config import DDR3_1600, Dram, Machine
 from hwmodel.errors import SpecError, unknown
 from hwmodel.units import ns, ps
 
@@ -141,8 +141,8 @@ def gate_pipelined(machine: Machine, stages: Mapping[str, int]) -> Machine:
     Example:
         >>> from hwmodel.cryo.config import cryo_ooo
         >>> deep = gate_pipelined(cryo_ooo(), {"int": 12, "div": 200})
-        >>> deep.core.units["int"], deep.core.units["div"].interval
-        (Unit(latency=12, interval=1, count=6), 1)
+        >>> deep.core.units["int"].latency, deep.core.units["div"].interval
+        (12, 1)
     """
     units = dict(machine.core.units)
     for name, depth in stages.items():
@@ -150,5 +150,5 @@ def gate_pipelined(machine: Machine, stages: Mapping[str, int]) -> Machine:
             raise unknown("operation class", name, units)
         if depth < 1:
             raise SpecError(f"gate_pipelined: {depth} stages for '{name}'; give at least 1")
-        units[name] = Unit(depth, 1, units[name].count)
+        units[name] = replace(units[name], latency=depth, interval=1)
     return replace(machine, core=replace(machine.core, units=units))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hwmodel.cryo.cache import CacheSpec, Hierarchy, reuse_distances
+from tests.unit.cryo.cache.models import Caches
 
 COUNT = 1_000_000
 SEED = 11
@@ -30,10 +31,10 @@ def _seconds(action: Callable[[], Any], repeats: int = 5) -> float:
 
 
 def _accesses() -> tuple[Any, Any]:
-    """A tenth of the accesses far and wide over 16 MB, the rest by runs of eight over 24 kB: about 9 % misses."""
+    """One access in twenty far and wide over 8 MB, the rest in runs of eight over 24 kB: some 7 % miss the first level."""
     rng = np.random.default_rng(SEED)
     near = np.repeat(rng.integers(0, 384, COUNT // 8), 8)[:COUNT]
-    lines = np.where(rng.random(COUNT) < 0.1, rng.integers(0, 1 << 18, COUNT), near)
+    lines = np.where(rng.random(COUNT) < 0.05, rng.integers(0, 1 << 17, COUNT), near)
     return lines, rng.random(COUNT) < 0.25
 
 
@@ -83,39 +84,70 @@ def _plain_python(lines: list[int], writes: list[bool]) -> list[_Level]:
     return levels
 
 
-def _against_python(inclusion: Literal["nine", "inclusive"], classify: bool, floor: float) -> dict[str, Any]:
+def _own_seconds(inclusion: Literal["nine", "inclusive"], classify: bool = False) -> float:
+    """Seconds an access, with caches that are empty at first."""
+    accesses = _accesses()
+    made = [_caches(inclusion, classify) for _ in range(6)]
+    return _seconds(lambda: made.pop().run(accesses, lines=True)) / COUNT
+
+
+def _against_python(classify: bool, floor: float) -> dict[str, Any]:
     lines, writes = _accesses()
     count = COUNT // 5
     short = lines[:count].tolist(), writes[:count].tolist()
     levels = _plain_python(*short)
     found = _caches().run((lines[:count], writes[:count]), lines=True)
     assert [level.misses for level in levels] == [stats.misses for stats in found.values()]
-    other = _seconds(lambda: _plain_python(*short), 2) / count
-    made = [_caches(inclusion, classify) for _ in range(6)]
-    own = _seconds(lambda: made.pop().run((lines, writes), lines=True)) / COUNT
-    kind = inclusion + (", general loop with classification" if classify else "")
+    other, own = _seconds(lambda: _plain_python(*short), 2) / count, _own_seconds("nine", classify)
     return {
-        "name": f"three LRU cache levels, 10^6 accesses, {kind}",
+        "name": "three LRU cache levels, 10^6 accesses"
+        + (", general loop and classified" if classify else ""),
         "ratio": other / own,
         "floor": floor,
-        "against": "plain Python with ordered dictionaries",
-        "detail": f"{1e-6 / own:.0f} M accesses/s against {1e-6 / other:.2f} M/s (processor time, caches empty at first)",
+        "against": "ordered dictionaries of Python",
+        "detail": f"{1e-6 / own:.0f} M accesses/s against {1e-6 / other:.2f} M/s (processor time)",
+    }
+
+
+def _against_model(inclusion: Literal["nine", "inclusive"]) -> dict[str, Any]:
+    lines, writes = _accesses()
+    count = COUNT // 50
+    short = [*zip((lines[:count] * 64).tolist(), writes[:count].tolist(), strict=True)]
+
+    def by_model() -> None:
+        model = Caches([CacheSpec(*geometry) for geometry in LEVELS], inclusion)
+        for address, write in short:
+            model.access(address, write)
+
+    empty = _seconds(lambda: Caches([CacheSpec(*geometry) for geometry in LEVELS], inclusion), 2)
+    other, own = (_seconds(by_model, 2) - empty) / count, _own_seconds(inclusion)
+    return {
+        "name": f"three LRU cache levels, 10^6 accesses, {inclusion}",
+        "ratio": other / own,
+        "floor": 100.0,
+        "against": "the reference model of the tests",
+        "detail": f"{1e-6 / own:.0f} M accesses/s against {1e-6 / other:.2f} M/s (processor time)",
     }
 
 
 def bench_nine() -> dict[str, Any]:
     """Levels that keep what they like."""
-    return _against_python("nine", False, 100.0)
+    return _against_model("nine")
 
 
 def bench_inclusive() -> dict[str, Any]:
-    """Levels that give up what those below give up; the Python model has not this work to do."""
-    return _against_python("inclusive", False, 80.0)
+    """Levels that give up what those below give up."""
+    return _against_model("inclusive")
+
+
+def bench_dictionaries() -> dict[str, Any]:
+    """Against the fastest plain Python: its dictionaries are compiled, too."""
+    return _against_python(False, 60.0)
 
 
 def bench_general() -> dict[str, Any]:
     """The loop that knows everything, with classification; the Python model does not classify."""
-    return _against_python("nine", True, 5.0)
+    return _against_python(True, 4.0)
 
 
 def bench_reuse() -> dict[str, Any]:
@@ -164,8 +196,7 @@ def bench_pycachesim() -> dict[str, Any]:
                 load(address, 8)
 
     other = _seconds(theirs, 3) / count
-    made = [_caches() for _ in range(6)]
-    own = _seconds(lambda: made.pop().run((lines, writes), lines=True)) / COUNT
+    own = _own_seconds("nine")
     return {
         "name": "three LRU cache levels, 10^6 accesses",
         "ratio": other / own,
@@ -181,6 +212,7 @@ PEERS = {"cachesim": bench_pycachesim}
 BENCHES: tuple[Callable[[], dict[str, Any]], ...] = (
     bench_nine,
     bench_inclusive,
+    bench_dictionaries,
     bench_general,
     bench_reuse,
     *(bench for name, bench in PEERS.items() if importlib.util.find_spec(name)),

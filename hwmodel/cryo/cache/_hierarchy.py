@@ -177,18 +177,22 @@ class Hierarchy:
         self._serve(Accesses(words, kinds, pcs), lines)
 
     def flush(self) -> None:
-        """Write all dirty lines down, level after level, and leave the caches empty; DineroIV ends so."""
+        """Write all dirty lines down, level after level, and leave the caches empty; DineroIV ends so.
+
+        The writes count at the levels below, but `classify` leaves them out.
+        """
         self._refuse_offline("flush")
         if self._plain:
             plain.flush(self._words, self.inclusion == "inclusive")
             return
         order = [0, *([len(self._rows) - 1] if self.instruction else []), *range(1, len(self.levels))]
+        # What is written now is no access of the program: the shadows do not see it.
+        places = [row + p.L_SHADOW for row in self._rows]
+        kept = self._words[places]
+        self._words[places] = -1
         for number in order:
-            while self._shadow[p.S_ROOM] < len(self.levels) * int(
-                self._words[self._rows[number] + p.L_LINES]
-            ):
-                self._shadow = t.grown_shadow(self._words, self._rows, self._shadow)
             g.flush(self._words, self._shadow, self._outbox, self._rows[number])
+        self._words[places] = kept
 
     def reset_counts(self) -> None:
         """Forget the counts so far, but not what the caches hold: a warm-up ends here."""
