@@ -7,7 +7,7 @@ latencies are cycles of the part's own clock, and times are femtoseconds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hwmodel.cryo._core_checks import check_core
@@ -325,14 +325,6 @@ DDR3_1600 = Dram(
     cwl=ps(13750),
     rrd=ns(6),
 )
-
-
-def check_fields(kind: type, names: dict[str, object], where: str) -> None:
-    """Refuse names that a part does not have."""
-    known = {f.name for f in fields(kind)}
-    for name in names:
-        if name not in known:
-            raise SpecError(f"{where}: no such setting '{name}'; known: {', '.join(sorted(known))}")
 
 
 GEM5_UNITS = {
