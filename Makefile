@@ -99,5 +99,5 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 
 .venv/.all: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "setup: installing hwmodel with all extras (one to three minutes, 750 MB)"
-	@$(PIP) -e '.[rtl,onnx,trace,docs,dev]'
+	@$(PIP) -e '.[rtl,onnx,trace,reservoir,parquet,docs,dev]'
 	@touch .venv/.core $@

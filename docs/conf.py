@@ -2,6 +2,9 @@
 
 import re
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 from hwmodel import __version__
 
 project = "hwmodel"
@@ -9,8 +12,9 @@ author = "The hwmodel developers"
 project_copyright = "2026, the hwmodel developers"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+html_math_renderer = "mathml"  # MathJax comes from the network, and the pages must read without it
 myst_heading_anchors = 3
 # A word such as `shape` in a docstring may be an attribute of two classes; it is then plain code.
 suppress_warnings = ["ref.python"]
@@ -54,7 +58,18 @@ def _show_constants(app, what, name, obj, options, lines):
         lines[:] = _constants.pop(name)
 
 
+def _math(display):
+    """Write a formula as MathML, which browsers draw themselves."""
+
+    def visit(translator, node):
+        translator.body.append(convert(node.astext(), display=display))
+        raise nodes.SkipNode
+
+    return visit, None
+
+
 def setup(app):
     """Connect the hooks; Sphinx calls this."""
+    app.add_html_math_renderer("mathml", _math("inline"), _math("block"))
     app.connect("autodoc-process-docstring", _hide_constants, priority=_BEFORE_NAPOLEON)
     app.connect("autodoc-process-docstring", _show_constants, priority=_AFTER_NAPOLEON)
