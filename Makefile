@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3.11 python3; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 PYTEST := $(BIN)/python -m pytest
+# A worker a core; the tests of one file share fixtures, so they stay together.
+PARALLEL ?= -n auto --maxprocesses=8 --dist loadfile
 SEED ?= 1
 # Extra arguments for the tests: make test ARGS="-k clock -x"
 ARGS ?=
@@ -43,11 +45,11 @@ cachesim: .venv/.core  ## sweep clocks of 4 to 200 GHz over cores and caches, wi
 
 test: .venv/.all  ## all tests; then the kernels' tests with bounds checking and without compilation
 	@echo "test: all tests"
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(PARALLEL) $(ARGS)
 	@echo "test: the kernels' tests with bounds checking"
-	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -q -m kernels $(ARGS)
+	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -q $(PARALLEL) -m kernels $(ARGS)
 	@echo "test: the kernels' tests without compilation"
-	@HWMODEL_JIT=0 $(PYTEST) -q -m kernels $(ARGS)
+	@HWMODEL_JIT=0 $(PYTEST) -q $(PARALLEL) -m kernels $(ARGS)
 
 check: .venv/.all  ## lint, types, import rule, documentation with its examples, generated files
 	@echo "check: lint"

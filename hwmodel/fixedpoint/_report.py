@@ -29,9 +29,13 @@ Number = Fraction | float
 LONGEST = 12_000  # bits that Python writes as decimal digits without being asked to
 EVENTS = ("rounded", "saturated", "wrapped")
 # Operators reach an array through NumPy, and counting is decorated by contextlib: nobody there asked for anything.
+# Frames name files as they were found, which through a linked folder is not where they lie.
 NOT_THE_USER = (
-    f"{Path(__file__).resolve().parent.parent}{os.sep}",
-    f"{Path(np.__file__).resolve().parent}{os.sep}",
+    *{
+        f"{file.parent}{os.sep}"
+        for package in (Path(__file__).parent, Path(np.__file__))
+        for file in (package, package.resolve())
+    },
     contextlib.__file__,
 )
 
