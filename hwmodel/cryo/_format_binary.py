@@ -111,9 +111,13 @@ class ElasticReader(Reader):
             fields = read_fields(data[place : place + length])
         except IndexError:
             raise self._cut("header", 0, 4, len(data) - 4) from None
+        except ValueError:
+            raise self._bad("header", 0, 4, f"{data[4:20].hex()}, which is no message") from None
         if place + length > len(data):
             raise self._cut("header", 0, 4, len(data) - 4)
-        if 3 not in fields or not isinstance(fields.get(4), int):
+        if not (isinstance(fields.get(3), int) and isinstance(fields.get(4), int)) or isinstance(
+            fields.get(1), int
+        ):
             raise self._bad("header", 0, 4, "another message than InstDepRecordHeader")
         self.meta["tick_frequency"] = fields[3]
         self.meta["window_size"] = fields[4]
@@ -134,14 +138,15 @@ class ElasticReader(Reader):
 
 
 def read_varint(data: bytes, place: int) -> tuple[int, int]:
-    """A protobuf varint and the place behind it; IndexError where it is cut off."""
-    value = shift = 0
-    while True:
+    """A protobuf varint and the place behind it; IndexError where it is cut off, ValueError where it has no end."""
+    value = 0
+    for shift in range(0, 70, 7):
         byte = data[place]
         value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
+        place += 1
         if byte < 128:
             return value, place
+    raise ValueError(place)
 
 
 def read_fields(data: bytes) -> dict[int, Any]:

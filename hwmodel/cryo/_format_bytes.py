@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from hwmodel.errors import TraceFileError
 
-__all__ = ["Feed", "read_head"]
+__all__ = ["Feed", "check_file", "read_head"]
 
 BLOCK = 1 << 22
 LONGEST = 4 * BLOCK  # of one record or line
@@ -27,8 +28,19 @@ REFUSED = {
     b"\x04\x22\x4d\x18": ("lz4", "unpack it with `lz4 -d`"),
     b"\xff\x06\x00\x00sNaPpY": ("snappy", "unpack it with `snzip -d`"),
     b"7z\xbc\xaf\x27\x1c": ("7-zip", "unpack it with `7z x`"),
+    b"PK\x05\x06": ("zip without a file in it", "pack it again"),
 }
-DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, OSError, ValueError)
+# A RuntimeError is what zipfile makes of a method or an encryption that it does not know.
+DAMAGE = (
+    EOFError,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    zlib.error,
+    zipfile.BadZipFile,
+    OSError,
+    ValueError,
+    RuntimeError,
+)
 
 
 class Feed:
@@ -88,6 +100,7 @@ class Feed:
         self.offset += count
 
     def _open(self) -> Generator[IO[bytes], None, None]:
+        check_file(self.path)
         try:
             with self.path.open("rb") as file:
                 start = file.read(16)
@@ -108,8 +121,20 @@ class Feed:
             with zipfile.ZipFile(self.path) as archive:
                 for member in archive.infolist():
                     yield archive.open(member)
-        except zipfile.BadZipFile as error:
-            raise TraceFileError(f"'{self.path}' is a truncated or damaged zip file ({error})") from error
+        except DAMAGE as error:
+            raise TraceFileError(
+                f"'{self.path}' is a zip file that is truncated, damaged or encrypted ({error}); fetch or pack it again"
+            ) from error
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is there but cannot be read twice from its start, as a format is told and then read."""
+    if path.is_dir():
+        raise TraceFileError(f"trace '{path}' cannot be opened: it is a folder; name a file in it")
+    if path.exists() and not path.is_file() and path != Path(os.devnull):
+        raise TraceFileError(
+            f"trace '{path}' cannot be opened: it is a pipe or a device; write what it gives into a file first"
+        )
 
 
 def read_head(path: Path) -> bytes:

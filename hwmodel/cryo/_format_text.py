@@ -233,7 +233,10 @@ class RamulatorCpuReader(TextReader):
         bubbles = events.more[begin:]
         if bubbles[0] > PIECE:
             if bubbles[0] > MAX_BUBBLES:
-                raise TraceFileError(f"'{self.path}', read as {self.name}: {bubbles[0]} bubbles are too many")
+                raise TraceFileError(
+                    f"'{self.path}', read as {self.name}: {bubbles[0]} bubbles in one line, where at most {MAX_BUBBLES} "
+                    "can be meant; is it of another format?"
+                )
             for left in range(int(bubbles[0]), 0, -PIECE):
                 yield self._bubbles(np.array([min(left, PIECE)]), no_events())
             bubbles[0] = 0

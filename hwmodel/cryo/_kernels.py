@@ -199,6 +199,7 @@ UNTOLD = 1  # added to an instruction: whether it is taken shows at the next one
 TAB, NEWLINE, RETURN_KEY, BLANK = 9, 10, 13, 32
 N_IGNORED, N_EOF, N_SIZES = 0, 1, 2  # places in `info`
 FOUR, TEN = np.uint64(4), np.uint64(10)
+TOP_HEX, TOP_TEN = np.uint64(1 << 60), np.uint64((1 << 64) // 10)  # one more digit is too much, or may be
 
 
 @jit
@@ -235,18 +236,25 @@ def read_number(block: Bytes, place: int, end: int, base: int) -> Any:
         base = 16
     base = 10 if base == 0 else base
     value = np.uint64(0)
+    large = False  # beyond 64 bits
     begin = place
     while place < end:
         d = digit(signed(block[place]))
         if d >= base:
             break
         if base == 16:
-            value = (value << FOUR) | np.uint64(d)
+            if value >= TOP_HEX:
+                large = True
+            else:
+                value = (value << FOUR) | np.uint64(d)
         else:
-            value = value * TEN + np.uint64(d)
+            # 2^64 - 1 is 1844674407370955161 5.
+            if value > TOP_TEN or (value == TOP_TEN and d > 5):
+                large = True
+            else:
+                value = value * TEN + np.uint64(d)
         place += 1
-    most = 16 if base == 16 else 19  # digits that 64 bits hold for certain
-    if place == begin or place - begin > most:
+    if place == begin or large:
         return value, -1
     return value, place
 
@@ -279,7 +287,11 @@ def parse_lines(
             good = False
             c = signed(block[p])
             after = p + 1 < end and is_blank(block[p + 1])
-            if grammar == DIN:
+            if c == 35:  # a comment
+                good = True
+                if end - p >= 4 and block[p + 1] == 101 and block[p + 2] == 111 and block[p + 3] == 102:
+                    info[N_EOF] = 1
+            elif grammar == DIN:
                 letter = c | 32
                 extended = letter in (114, 119, 105, 109, 99, 118)  # r w i m c v
                 if (extended or 48 <= c <= 52) and after:
@@ -317,10 +329,6 @@ def parse_lines(
                             addresses[count] = address
                             more[count] = width
                             count += 1
-            elif c == 35:  # a comment
-                good = True
-                if end - p >= 4 and block[p + 1] == 101 and block[p + 2] == 111 and block[p + 3] == 102:
-                    info[N_EOF] = 1
             elif grammar in (PIN, MEMORY):
                 first, q = read_number(block, p, end, 16)
                 if grammar == PIN and q >= 0:

@@ -65,10 +65,12 @@ class TraceWriter:
         self._room = HEADER_ROOM + 2 * len(json.dumps(self.meta)) // ALIGNMENT * ALIGNMENT
         self._seen: Statics = np.empty(0, STATIC_DTYPE)  # the table of the last chunk, and its place in ours
         self._place: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
-        self._fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}-{id(self):x}.new")
+        self._fresh = self.path.with_name(f".{os.getpid()}-{id(self):x}.new")
+        if self.path.is_dir():
+            raise OutputError(f"cannot write '{self.path}': it is a folder; name a file")
         try:
-            self._file: BinaryIO = self._fresh.open("xb")
-            self._more: BinaryIO = _unnamed_file(self.path.parent)
+            self._file: BinaryIO = _nameless_file(self._fresh)
+            self._more: BinaryIO = _vanishing_file(self.path.parent)
         except OSError as error:
             self._fresh.unlink(missing_ok=True)
             raise OutputError(f"cannot write '{self.path}': {error.strerror}") from error
@@ -154,6 +156,8 @@ class TraceWriter:
             return
         try:
             self._finish()
+            if not self._fresh.exists():
+                _give_name(self._file, self._fresh)
             os.replace(self._fresh, self.path)  # noqa: PTH105
         except OSError as error:
             raise OutputError(f"cannot write '{self.path}': {error.strerror}") from error
@@ -204,6 +208,24 @@ def _same(one: Statics, other: Statics) -> bool:
     return np.array_equal(np.ascontiguousarray(one).view(np.uint64), other.view(np.uint64))
 
 
-def _unnamed_file(folder: Path) -> BinaryIO:
+def _vanishing_file(folder: Path) -> BinaryIO:
     """A file that vanishes with its process, on the disk of the target."""
     return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
+
+
+def _give_name(file: BinaryIO, name: Path) -> None:
+    """Put a file that has no name into a folder."""
+    # Only with a descriptor of its folder does Python follow the link that stands for the file.
+    folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(str(file.fileno()), name, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _nameless_file(name: Path) -> BinaryIO:
+    """A file that vanishes with its process unless it is given a name; where there is no such thing, one with a name."""
+    try:
+        return os.fdopen(os.open(name.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666), "w+b")
+    except (AttributeError, OSError):  # of other systems, and of some file systems
+        return name.open("xb")

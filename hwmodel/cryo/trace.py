@@ -35,6 +35,7 @@ from hwmodel.cryo._statics import (
 from hwmodel.cryo._trace_base import (
     ALIGNMENT,
     CHUNK,
+    ISAS,
     MAGIC,
     MAX_HEADER,
     SECTIONS,
@@ -146,6 +147,8 @@ class Trace:
             return
         offset = self._offset(start)
         for first in range(start, end, size):
+            if first % STRIDE == 0 and self._index[first // STRIDE] != offset:
+                raise self._damaged(f"its index and its instructions disagree at instruction {first}")
             ids = self._map("ids", np.dtype("<u4"), first, min(size, end - first))
             count = self._operands(ids, first)
             if offset + count > self.operands:
@@ -186,6 +189,9 @@ class Trace:
         return np.frombuffer(view, dtype, count, byte - page)
 
     def _check(self) -> None:
+        for name, count in (("instructions", self.instructions), ("operands", self.operands)):
+            if self.meta.get(name) not in (None, count):
+                raise self._damaged(f"its header speaks of {self.meta[name]} {name}, and it holds {count}")
         wanted = -(-self.instructions // STRIDE)
         if len(self._index) != wanted:
             raise self._damaged(f"its index has {len(self._index)} entries where {wanted} are needed")
@@ -205,6 +211,8 @@ class Trace:
 def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
     """Description and sections of a file, checked against its size."""
     start = file.read(16)
+    if not start:
+        raise TraceFileError(f"trace '{path}' is empty; make it again")
     if start[:8] != MAGIC:
         raise TraceFileError(
             f"'{path}' is no internal trace: at byte 0 it has {start[:8]!r} instead of {MAGIC!r}; "
@@ -220,7 +228,9 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], dict[str, 
         sections = {
             name: (int(header["sections"][name][0]), int(header["sections"][name][1])) for name in SECTIONS
         }
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        if not isinstance(meta.get("source"), str) or meta.get("isa") not in ISAS:
+            raise ValueError("its meta does not say source and isa")
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise TraceFileError(
             f"trace '{path}': its header, at byte 16, is damaged ({error}); make it again"
         ) from error

@@ -17,7 +17,7 @@ import numpy as np
 
 from hwmodel.cryo._format_base import Reader
 from hwmodel.cryo._format_binary import CvpReader, DrmemtraceReader, ElasticReader, entry_layout
-from hwmodel.cryo._format_bytes import read_head
+from hwmodel.cryo._format_bytes import HEAD, check_file, read_head
 from hwmodel.cryo._format_champsim import ChampsimReader, CloudsuiteReader, looks_like_champsim
 from hwmodel.cryo._format_lines import LineReader
 from hwmodel.cryo._format_text import (
@@ -70,7 +70,7 @@ NAMES = (
     (r"\.elastic$|deptrace[^/]*$", "gem5-elastic"),
 )
 HEX = r"(0[xX])?[0-9a-fA-F]+"
-# By the first line that is not blank; the first that fits.
+# By the lines that are neither blank nor comments; the first that fits.
 LINES = (
     (r"(==|--)\d+(==|--) ?", "lackey"),
     (rf"\s*[ILSM]\s+{HEX},\d+\s*$", "lackey"),
@@ -126,16 +126,21 @@ def _is_text(head: bytes) -> bool:
 
 
 def _format_of_text(head: bytes, file: Path) -> str:
-    lines = (line for line in head.decode("ascii").splitlines() if line.strip())
-    line = next((line for line in lines if not line.lstrip().startswith("#")), "")
+    lines = [line for line in head.decode("ascii").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith("#")]
+    line = lines[0] if lines else ""
     for pattern, what in RESULTS:
         if re.match(pattern, line):
             raise TraceFileError(
                 f"'{file}' is {what}; record the addresses, as `valgrind --tool=lackey` does"
             )
-    for pattern, name in LINES:
-        if re.match(pattern, line):
+    fitting = [(pattern, name) for pattern, name in LINES if re.match(pattern, line)]
+    # Two formats of plain numbers begin alike: the one that all whole lines fit is meant.
+    for pattern, name in fitting:
+        if all(re.match(pattern, other) for other in lines[: len(lines) - (len(head) >= HEAD)]):
             return name
+    if fitting:
+        return fitting[0][1]
     raise _undetected(file, f"its first line is {line[:60]!r}")
 
 
@@ -174,7 +179,8 @@ def open_trace(
     name = detect_format(path) if format is None else format
     if name == "hwt":
         return Trace.open(path)
-    if not Path(path).is_file():
+    check_file(Path(path))
+    if not Path(path).exists():
         raise TraceFileError(f"trace '{path}' cannot be opened: there is no such file")
     return READERS[name](path, max_statics)
 

@@ -226,7 +226,8 @@ def _refuse_nothing(job: _Job, recorded: int, totals: Totals, status: int | None
     if silent or totals.threads == 0:
         raise ToolError(
             f"recording '{name}': QEMU ended with status {status} before the first instruction; what it said is above. "
-            "The recorder needs QEMU 6.0 to 8.2; for another one, record with lackey"
+            "The recorder needs QEMU 6.0 to 8.2 (for another one, record with lackey), and a program that leaves "
+            "descriptors alone which it did not open"
         )
     if totals.why == "thread" or (job.thread or 0) >= totals.threads:
         raise SpecError(

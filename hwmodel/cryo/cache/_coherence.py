@@ -33,7 +33,7 @@ class CoherenceStats:
         invalidations: lines that a core lost to another one's write.
         interventions: lines that a private cache gave to another: the one that had it in state M, O or E.
         writebacks: dirty lines that private caches wrote to the shared level, by eviction, by loss of state M to a read
-            (MESI), or because the inclusive shared level gave them up.
+            (MESI), or because the inclusive shared level gave them up; whichever private level was written last, each is one.
         back_invalidations: lines lost because the inclusive shared level gave them up.
         probes: private caches asked: all others each time (snoop), or only those that hold the line (directory).
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from hwmodel.cryo._sizes import read_size
 from hwmodel.errors import SpecError, unknown
 
 Policy = Literal["lru", "fifo", "random", "plru", "srrip", "brrip", "drrip", "opt"]
@@ -22,8 +22,6 @@ MAX_DEGREE = 16
 MAX_VICTIMS = 256
 MAX_TABLE = 4096
 MAX_DELAY = 1024
-_FACTORS = {"": 1, "B": 1, "kB": 1 << 10, "KB": 1 << 10, "KiB": 1 << 10, "MB": 1 << 20, "MiB": 1 << 20}
-_SIZE = re.compile(r"\s*(\d+)\s*([A-Za-z]*)\s*")
 
 
 def to_bytes(size: int | str, name: str = "size") -> int:
@@ -36,13 +34,7 @@ def to_bytes(size: int | str, name: str = "size") -> int:
         >>> to_bytes("32 kB"), to_bytes(64)
         (32768, 64)
     """
-    if isinstance(size, str):
-        match = _SIZE.fullmatch(size)
-        if match is None or match[2] not in _FACTORS:
-            raise SpecError(f'{name}={size!r} is no size; write it as "32 kB", "8 MB" or a number of bytes')
-        return int(match[1]) * _FACTORS[match[2]]
-    _whole(name, size, 1, MAX_LINES * 256)
-    return size
+    return read_size(size, name)
 
 
 @dataclass(frozen=True)

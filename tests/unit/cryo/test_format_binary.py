@@ -209,3 +209,19 @@ def test_a_foreign_drmemtrace_is_refused_by_type_and_raw_files_by_name(file, pla
         plain(open_trace(file(entries([*HEAD, (99, 0, 0), *FOOT]))))
     with pytest.raises(TraceFileError, match=r"no trace entries; .*raw files of the tracer"):
         plain(open_trace(file(struct.pack("<10Q", *[0xE000000000000004] * 10)), "drmemtrace"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        varint(6)
+        + b"\x08"
+        + varint(10**12)[:5],  # a number where the name stands: as many bytes would be made
+        b"\x80" * 4096,
+        message((3, b"x"), (4, 120)),
+        message((1, 10**12), (3, 10**12), (4, 120)),
+    ],
+)
+def test_a_foreign_header_of_an_elastic_trace_is_refused(file, header):
+    with pytest.raises(TraceFileError, match=r"header 0|truncated"):
+        list(open_trace(file(b"gem5" + header), "gem5-elastic").chunks())

@@ -316,3 +316,48 @@ def test_the_static_table_is_bounded(text, plain):
     many = text("".join(f"2 {4 * k:x}\n" for k in range(5000)), "b.din")
     with pytest.raises(TraceFileError, match=r"b\.din' has more than 4096 distinct static"):
         plain(open_trace(many, max_statics=4096))
+
+
+@pytest.mark.parametrize("name", ["din", "lackey", "ramulator", "ramulator-ls", "ramulator-cpu"])
+def test_comments_are_passed_over(text, plain, name):
+    lines = {
+        "din": "0 10",
+        "lackey": " L 10,8",
+        "ramulator": "0x10 R",
+        "ramulator-ls": "LD 16",
+        "ramulator-cpu": "0 16",
+    }
+    path = text(f"# made by hand\n{lines[name]}\n  # and no more\n")
+    assert [r["loads"] for r in plain(open_trace(path, name))] == [[16]]
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ("LD 18446744073709551615", 2**64 - 1),
+        ("LD 18446744073709551616", None),
+        ("LD 99999999999999999999", None),
+        ("LD 00000000000000000000000064", 64),
+        ("LD 0xffffffffffffffff", 2**64 - 1),
+        ("LD 0x10000000000000000", None),
+        ("LD 0x00000000000000000000000040", 64),
+        ("LD -64", None),
+    ],
+)
+def test_numbers_reach_to_64_bits(text, plain, line, address):
+    path = text(f"{line}\n")
+    if address is None:
+        with pytest.raises(TraceFileError, match=r"a\.txt', line 1 \(byte 0\)"):
+            plain(open_trace(path, "ramulator-ls"))
+    else:
+        assert [r["loads"] for r in plain(open_trace(path, "ramulator-ls"))] == [[address]]
+
+
+def test_a_processor_trace_whose_first_line_could_be_dineros_is_known(text):
+    assert detect_format(text("3 20734016\n1 20846400\n6 20734208\n8 20841280 20841280\n")) == "ramulator-cpu"
+    assert detect_format(text("0 20734016\n1 20846400\n2 20734208\n")) == "din"
+
+
+def test_too_many_bubbles_are_refused_with_a_remedy(text):
+    with pytest.raises(TraceFileError, match=r"99999999999 bubbles in one line.*another format"):
+        list(open_trace(text("99999999999 64\n"), "ramulator-cpu").chunks())

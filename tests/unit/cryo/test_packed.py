@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import os
 
@@ -134,3 +136,16 @@ def test_what_was_not_used_for_long_goes_when_something_new_comes(tmp_path, fres
         os.utime(room / name, (1e9, 1e9))
     _cached.used(room / "new", fresh)
     assert sorted(entry.name for entry in room.iterdir()) == left
+
+
+@pytest.mark.parametrize("module", [gzip, bz2])
+def test_other_packings_are_unpacked_too(tmp_path, module):
+    with TraceWriter(tmp_path / "a.hwt", make_meta("a")) as writer:
+        writer.write([writer.static(pc=4)] * 3, [])
+    packed = tmp_path / "b.hwt.z"
+    packed.write_bytes(module.compress((tmp_path / "a.hwt").read_bytes()))
+    with open_trace(packed) as trace:
+        assert trace.instructions == 3
+    packed.write_bytes(packed.read_bytes()[:-12])
+    with pytest.raises(TraceFileError, match=r"b\.hwt\.z' is truncated or damaged"):
+        open_trace(packed)

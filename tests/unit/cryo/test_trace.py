@@ -223,7 +223,7 @@ def test_a_truncated_file_is_refused(tmp_path, keep):
     ids, addresses = random_trace(2000)
     path = write(tmp_path / "a.hwt", ids, addresses)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(TraceFileError, match=r"a\.hwt.*(truncated|no internal trace)"):
+    with pytest.raises(TraceFileError, match=r"a\.hwt.*(truncated|no internal trace|is empty)"):
         Trace.open(path)
 
 
@@ -339,3 +339,38 @@ def test_an_unknown_instruction_set_is_refused():
 
 def test_the_door_of_the_module_is_complete():
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"sections": {"ids": [', b'"sections": {"ids": [Infinity, '),
+        (b'{"meta": {"source": "a"', b'{"meta": ' + b"[" * 3000),
+        (b'"source": "a"', b'"sourcf": "a"'),
+        (b'"isa": "unknown"', b'"isa": "unknowm"'),
+        (b'"instructions": 9', b'"instructions": 8'),
+    ],
+)
+def test_a_header_that_cannot_be_is_refused(tmp_path, old, new):
+    path = tmp_path / "a.hwt"
+    with TraceWriter(path, make_meta("a")) as writer:
+        writer.write([writer.static(pc=4)] * 9, [])
+    raw = path.read_bytes()
+    assert old in raw
+    more = raw.replace(old, new, 1)
+    # The padding of the header takes the difference.
+    end = more.index(b"   " * 20, 16)
+    path.write_bytes(more[:end] + more[end + len(more) - len(raw) :])
+    with pytest.raises(TraceFileError, match=r"a\.hwt'.* is damaged"):
+        Trace.open(path)
+
+
+def test_an_index_that_disagrees_with_the_instructions_is_found(tmp_path):
+    path = tmp_path / "a.hwt"
+    with TraceWriter(path, make_meta("a")) as writer:
+        writer.write([writer.static(pc=4, loads=1)] * (1 << 17), np.arange(1 << 17))
+    raw = bytearray(path.read_bytes())
+    raw[raw.rindex((1 << 16).to_bytes(8, "little"))] ^= 1
+    path.write_bytes(raw)
+    with Trace.open(path) as trace, pytest.raises(TraceFileError, match="disagree at instruction 65536"):
+        list(trace.chunks(size=1 << 16))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
+import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from hwmodel.cryo.trace import Op, Trace, operand_counts
 from hwmodel.cryo.trace_formats import convert, open_trace, trace_facts
-from hwmodel.errors import TraceFileError
+from hwmodel.errors import OutputError, TraceFileError
 
 from .trace_makers import SAMPLES
 
@@ -112,9 +115,91 @@ def test_a_packed_file_reads_as_the_plain_one_and_is_refused_when_cut(file, plai
         plain(open_trace(file(packed[:-9]), name))
 
 
-def test_a_folder_is_no_trace(tmp_path):
-    with pytest.raises(TraceFileError, match="cannot be opened"):
-        open_trace(tmp_path)
+@pytest.mark.parametrize("name", [None, "din", "champsim"])
+def test_a_folder_is_no_trace(tmp_path, name):
+    with pytest.raises(TraceFileError, match="cannot be opened: it is a folder"):
+        open_trace(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", [None, "din"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        TraceFileError, match="it is a pipe or a device; write what it gives into a file first"
+    ):
+        open_trace(tmp_path / "pipe", name)
+
+
+@given(st.integers(0, 200), st.integers(0, 7))
+@settings(max_examples=200)
+def test_a_damaged_zip_file_is_read_or_refused_and_nothing_else(tmp_path_factory, place, bit):
+    """Each bit of its headers, among them those of the method, the version and the encryption."""
+    path = tmp_path_factory.mktemp("zip") / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.din", SAMPLES["din"])
+    raw = bytearray(path.read_bytes())
+    raw[place % len(raw)] ^= 1 << bit
+    path.write_bytes(raw)
+    message = ""
+    try:
+        list(open_trace(path, "din").chunks())
+    except TraceFileError as error:
+        message = str(error)
+    assert not message or "a.zip'" in message
+
+
+@pytest.mark.parametrize("place", [4, 6, 8, "method", "flags"])
+def test_a_zip_file_that_python_cannot_unpack_is_named(tmp_path, place):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.din", SAMPLES["din"])
+    raw = bytearray(path.read_bytes())
+    central = raw.index(b"PK\x01\x02")
+    at = {"method": central + 10, "flags": central + 8}.get(place, place)
+    raw[at] = {"method": 99, "flags": 1}.get(place, 0xFF)
+    path.write_bytes(raw)
+    try:
+        list(open_trace(path, "din").chunks())
+    except TraceFileError as error:
+        assert "a.zip'" in str(error)  # noqa: PT017 - some damage does no harm
+    else:
+        assert place in (4, 6, 8)
+
+
+def test_an_empty_zip_file_is_named(tmp_path):
+    zipfile.ZipFile(tmp_path / "a.zip", "w").close()
+    with pytest.raises(TraceFileError, match="zip without a file in it"):
+        open_trace(tmp_path / "a.zip")
+
+
+def test_a_folder_is_no_target(file, tmp_path):
+    (tmp_path / "a.hwt").mkdir()
+    with pytest.raises(OutputError, match="it is a folder"):
+        convert(file(SAMPLES["din"]), tmp_path / "a.hwt", "din")
+
+
+def test_a_trace_is_converted_onto_itself(file, tmp_path, plain):
+    target = tmp_path / "a.hwt"
+    convert(file(SAMPLES["din"]), target, "din")
+    with open_trace(target) as trace:
+        whole = plain(trace)
+    convert(target, target, start=1)
+    with open_trace(target) as trace:
+        assert plain(trace) == whole[1:]
+
+
+def test_a_conversion_that_is_killed_leaves_nothing(file, tmp_path):
+    """Not even under another name; and what stood there before stays."""
+    source, target = file(SAMPLES["din"]), tmp_path / "a.hwt"
+    target.write_bytes(b"before")
+    code = (
+        "import os, signal, sys; from hwmodel.cryo.trace_formats import convert; "
+        "convert(sys.argv[1], sys.argv[2], 'din', progress=lambda n: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, source, target], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert target.read_bytes() == b"before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, "a.hwt"])
 
 
 def test_the_readers_load_no_compiler_before_they_read():

@@ -1,26 +1,22 @@
 """The compiled loop of general caches; importing this loads numba."""
 
+from hwmodel.cryo.cache._direct import LINE, PREFETCH, READ, WRITE, memory
 from hwmodel.cryo.cache._general._kernels import (
     FILL,
     FRAME,
-    LINE,
     MOST,
     OWN,
-    PREFETCH,
     PUT,
-    READ,
     RESERVE,
     STACK_STEPS,
     TABLE,
     TABLE_BITS,
     TRAIN,
-    WRITE,
     ask,
     bring_in,
     count,
     flush,
     is_there,
-    memory,
     newest,
     push,
     push_write,

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from hwmodel.cryo.cache._direct import (
+    LINE,
+    PREFETCH,
+    READ,
+    WRITE,
+    hit_here,
+    is_direct,
+    is_simple,
+    memory,
+    miss,
+)
 from hwmodel.cryo.cache._kernels import (
     FETCH,
     HIT,
@@ -20,9 +31,6 @@ from hwmodel.cryo.cache._parts import (
     H_DEPTH,
     H_HAS_PC,
     H_LEFT,
-    H_MEMORY_PREFETCHES,
-    H_MEMORY_READS,
-    H_MEMORY_WRITES,
     H_MODE,
     H_OUT_LINE,
     H_OUT_STATE,
@@ -81,11 +89,7 @@ from hwmodel.cryo.cache._parts import (
 from hwmodel.cryo.cache._prefetch import train
 from hwmodel.kernel.compiled import Ints, jit
 
-# requests from level to level; the first two are also those of a program
-READ = 0
-WRITE = 1  # of a part of a line
-LINE = 3  # a dirty line, or sector, from above that fills one here
-PREFETCH = 4  # a read for a prefetcher above
+# further requests from level to level
 OWN = 5  # a read for the level's own prefetcher
 PUT = 6  # exclusive: a victim from above
 FILL = 7  # a step: what was fetched is here
@@ -100,22 +104,6 @@ MOST = (1 << 60) - 1  # the largest unit
 TABLE = 0x78  # top byte of the page table's addresses, in steps of one a level
 TABLE_BITS = 9  # of a page number that a level of the table translates
 RESERVE = 256  # new lines, or requests to memory, that one access can cause
-
-
-@jit
-def memory(w: Ints, out: Ints, kind: int, unit: int) -> None:
-    """Take a request that left the last level."""
-    if kind == READ:
-        w[H_MEMORY_READS] += 1
-    elif kind == PREFETCH:
-        w[H_MEMORY_PREFETCHES] += 1
-    else:
-        w[H_MEMORY_WRITES] += 1
-    if w[H_RECORD]:
-        n = out[0]
-        out[0] = n + 1
-        out[1 + 2 * n] = kind
-        out[2 + 2 * n] = unit
 
 
 @jit
@@ -346,6 +334,8 @@ def translate(w: Ints, s: Ints, out: Ints, first: int, address: int) -> None:
 @jit
 def run(w: Ints, s: Ints, out: Ints, addresses: Ints, kinds: Bytes, pcs: Ints, begin: int) -> int:
     """Serve accesses from `begin` on; return where it stopped: at the end, or before shadow or outbox overflow."""
+    direct = is_direct(w)
+    simple = is_simple(w, ROWS), w[H_SPLIT] != 0 and is_simple(w, ROWS + ROW * INSTRUCTION)
     for i in range(begin, len(addresses)):
         if s[S_ROOM] < RESERVE or (w[H_RECORD] and len(out) - 1 - 2 * out[0] < 2 * RESERVE):
             return i
@@ -360,7 +350,14 @@ def run(w: Ints, s: Ints, out: Ints, addresses: Ints, kinds: Bytes, pcs: Ints, b
         if w[ROWS + ROW * tlb + L_WAYS] > 0:
             translate(w, s, out, tlb, address)
         row = ROWS + ROW * INSTRUCTION if fetching and w[H_SPLIT] else ROWS
-        request(w, s, out, row, WRITE if kind == WRITE else READ, address >> UNIT_BITS & MOST)
+        wrote = 1 if kind == WRITE else 0
+        unit = address >> UNIT_BITS & MOST
+        if simple[1 if row != ROWS else 0] and hit_here(w, row, unit, wrote):
+            continue
+        if direct:
+            miss(w, out, row, unit, wrote)
+            continue
+        request(w, s, out, row, WRITE if kind == WRITE else READ, unit)
     return len(addresses)
 
 

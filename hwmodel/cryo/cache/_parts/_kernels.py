@@ -7,7 +7,7 @@ and what its policy keeps. `w` is one flat array, as in the plain caches, and th
 from __future__ import annotations
 
 from hwmodel.cryo.cache._kernels import L_BASE, L_MASK, L_WAYS, N_INVALIDATED, N_WRITEBACKS
-from hwmodel.kernel.compiled import Ints, jit, random_bits
+from hwmodel.kernel.compiled import Ints, U, jit, random_bits
 
 UNIT_BITS = 4
 
@@ -107,9 +107,9 @@ NODE = 4  # line, newer node, older node, 1 while in the list
 @jit
 def find(w: Ints, row: int, line: int) -> int:
     """Return the place of a line, -1 if the level does not hold it."""
-    base = w[row + L_BASE] + (line & w[row + L_MASK]) * w[row + L_WAYS]
-    for place in range(base, base + w[row + L_WAYS]):
-        if w[place] == line:
+    base = w[U(row + L_BASE)] + (line & w[U(row + L_MASK)]) * w[U(row + L_WAYS)]
+    for place in range(base, base + w[U(row + L_WAYS)]):
+        if w[U(place)] == line:
             return place
     return -1
 
@@ -117,10 +117,10 @@ def find(w: Ints, row: int, line: int) -> int:
 @jit
 def point_away(w: Ints, row: int, place: int, line: int) -> None:
     """Tree-PLRU: let every node on the way to a place point to its other side."""
-    ways = w[row + L_WAYS]
-    at = w[row + L_SETS] + (line & w[row + L_MASK])
-    way = place - w[row + L_BASE] - (line & w[row + L_MASK]) * ways
-    bits = w[at]
+    ways = w[U(row + L_WAYS)]
+    at = w[U(row + L_SETS)] + (line & w[U(row + L_MASK)])
+    way = place - w[U(row + L_BASE)] - (line & w[U(row + L_MASK)]) * ways
+    bits = w[U(at)]
     node = 1
     half = ways >> 1
     while half > 0:
@@ -129,65 +129,65 @@ def point_away(w: Ints, row: int, place: int, line: int) -> None:
         bits = bits & ~bit if side else bits | bit
         node = 2 * node + side
         half >>= 1
-    w[at] = bits
+    w[U(at)] = bits
 
 
 @jit
 def use(w: Ints, row: int, place: int, line: int) -> None:
     """Tell the policy that a line was hit."""
-    policy = w[row + L_POLICY]
+    policy = w[U(row + L_POLICY)]
     if policy == LRU:
-        w[row + L_CLOCK] += 1
-        w[place + 2 * w[row + L_LINES]] = w[row + L_CLOCK]
+        w[U(row + L_CLOCK)] += 1
+        w[U(place + 2 * w[U(row + L_LINES)])] = w[U(row + L_CLOCK)]
     elif policy == PLRU:
         point_away(w, row, place, line)
     elif policy >= SRRIP:
-        w[place + 2 * w[row + L_LINES]] = 0
+        w[U(place + 2 * w[U(row + L_LINES)])] = 0
 
 
 @jit
 def fill(w: Ints, row: int, place: int, line: int) -> None:
     """Tell the policy that a line was brought in."""
-    policy = w[row + L_POLICY]
-    kept = place + 2 * w[row + L_LINES]
+    policy = w[U(row + L_POLICY)]
+    kept = place + 2 * w[U(row + L_LINES)]
     if policy <= FIFO:
-        w[row + L_CLOCK] += 1
-        w[kept] = w[row + L_CLOCK]
+        w[U(row + L_CLOCK)] += 1
+        w[U(kept)] = w[U(row + L_CLOCK)]
     elif policy == PLRU:
         point_away(w, row, place, line)
     elif policy >= SRRIP:
         rare = policy == BRRIP
         if policy == DRRIP:
-            sets = w[row + L_MASK] + 1
+            sets = w[U(row + L_MASK)] + 1
             group = max(2, sets // LEADERS)
-            member = (line & w[row + L_MASK]) % group
+            member = (line & w[U(row + L_MASK)]) % group
             if member == 0:
-                w[row + L_SELECT] = min(SELECT_MAX, w[row + L_SELECT] + 1)
+                w[U(row + L_SELECT)] = min(SELECT_MAX, w[U(row + L_SELECT)] + 1)
             elif member == group - 1:
-                w[row + L_SELECT] = max(0, w[row + L_SELECT] - 1)
-            rare = member == group - 1 or (member != 0 and w[row + L_SELECT] >= SELECT_MIDDLE)
-        w[kept] = FAR - 1
+                w[U(row + L_SELECT)] = max(0, w[U(row + L_SELECT)] - 1)
+            rare = member == group - 1 or (member != 0 and w[U(row + L_SELECT)] >= SELECT_MIDDLE)
+        w[U(kept)] = FAR - 1
         if rare:
-            w[row + L_DRAWS] += 1
-            if random_bits(w[row + L_KEY], w[row + L_DRAWS]) % RARE != 0:
-                w[kept] = FAR
+            w[U(row + L_DRAWS)] += 1
+            if random_bits(w[U(row + L_KEY)], w[U(row + L_DRAWS)]) % RARE != 0:
+                w[U(kept)] = FAR
 
 
 @jit
 def choose(w: Ints, row: int, line: int) -> int:
     """Return the place for a new line: an empty one, else that of the policy's victim."""
-    ways = w[row + L_WAYS]
-    base = w[row + L_BASE] + (line & w[row + L_MASK]) * ways
+    ways = w[U(row + L_WAYS)]
+    base = w[U(row + L_BASE)] + (line & w[U(row + L_MASK)]) * ways
     for place in range(base, base + ways):
-        if w[place] < 0:
+        if w[U(place)] < 0:
             return place
-    policy = w[row + L_POLICY]
-    kept = 2 * w[row + L_LINES]
+    policy = w[U(row + L_POLICY)]
+    kept = 2 * w[U(row + L_LINES)]
     if policy == RANDOM:
-        w[row + L_DRAWS] += 1
-        return base + random_bits(w[row + L_KEY], w[row + L_DRAWS]) % ways
+        w[U(row + L_DRAWS)] += 1
+        return base + random_bits(w[U(row + L_KEY)], w[U(row + L_DRAWS)]) % ways
     if policy == PLRU:
-        bits = w[w[row + L_SETS] + (line & w[row + L_MASK])]
+        bits = w[U(w[U(row + L_SETS)] + (line & w[U(row + L_MASK)]))]
         node = 1
         while node < ways:
             node = 2 * node + ((bits >> (node - 1)) & 1)
@@ -195,14 +195,14 @@ def choose(w: Ints, row: int, line: int) -> int:
     best = base
     if policy >= SRRIP:
         for place in range(base + 1, base + ways):
-            if w[place + kept] > w[best + kept]:
+            if w[U(place + kept)] > w[U(best + kept)]:
                 best = place
-        older = FAR - w[best + kept]
+        older = FAR - w[U(best + kept)]
         for place in range(base, base + ways):
-            w[place + kept] += older
+            w[U(place + kept)] += older
         return best
     for place in range(base + 1, base + ways):
-        if w[place + kept] < w[best + kept]:
+        if w[U(place + kept)] < w[U(best + kept)]:
             best = place
     return best
 

@@ -55,6 +55,31 @@ def test_fast_and_general_loops_agree(inclusion, stream, shapes):
     assert fast.memory_stats() == general.memory_stats()
 
 
+@pytest.mark.parametrize("inclusion", ["nine", "inclusive"])
+@given(
+    stream=st.lists(st.tuples(st.integers(0, 8000), st.sampled_from("rwf")), max_size=150),
+    shapes=st.lists(PLAIN, min_size=1, max_size=3),
+    policies=st.lists(
+        st.sampled_from(["lru", "fifo", "random", "plru", "srrip", "brrip"]), min_size=3, max_size=3
+    ),
+    split=st.booleans(),
+)
+@settings(max_examples=60)
+def test_the_short_way_counts_as_the_steps_do(inclusion, stream, shapes, policies, split):
+    """Plain caches of any policy are served without steps; classification, which changes no count, makes them take all."""
+    specs = [spec_of(shape, policy=policy) for shape, policy in zip(shapes, policies, strict=False)]
+    kinds = np.array([kind for _, kind in stream])
+    first = spec_of(shapes[0], policy="fifo") if split else None
+    found = []
+    for classify in (False, True):
+        caches = Hierarchy(specs, inclusion, first, Paging(TlbSpec(2)), classify)
+        caches.run_chunk([address for address, _ in stream], kinds == "w", fetch=kinds == "f")
+        caches.flush()
+        found.append([models.counts_of(level) for level in caches.stats().values()])
+        found.append(caches.memory_stats())
+    assert found[:2] == found[2:]
+
+
 WRITING = st.fixed_dictionaries(
     {
         "write": st.sampled_from(["back", "through"]),
