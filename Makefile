@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraint
 PYTEST := $(BIN)/python -m pytest
 # A worker a core; the tests of one file share fixtures, so they stay together.
 PARALLEL ?= -n auto --maxprocesses=8 --dist loadfile
+# Workers that each bring the threads of a linear algebra library would stand in each other's way.
+test: export OPENBLAS_NUM_THREADS ?= 1
 SEED ?= 1
 # Extra arguments for the tests: make test ARGS="-k clock -x"
 ARGS ?=

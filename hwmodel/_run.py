@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from hwmodel._atomic import check_replaceable, replaced_folder
 from hwmodel._simulations import Run, Simulation, find, make_spec
-from hwmodel.errors import SpecError, unknown
-from hwmodel.kernel import jsonable
+from hwmodel.errors import HwmodelError, SpecError, unknown
+from hwmodel.kernel import jsonable, profiled
 from hwmodel.simulation import Outcome, RunContext, RunnerName, Window
 from hwmodel.units import Time, to_fs
 
@@ -35,6 +37,7 @@ class Job:
     runner: RunnerName
     window: Window
     settings: tuple[str, ...] = ()
+    profile: bool = False
 
     def command(self) -> str:
         """What to type to run this again."""
@@ -44,7 +47,15 @@ class Job:
         return " ".join(words)
 
 
-def prepare(name: str, settings: Iterable[str], seed: int, out: Path | None, runner: str, window: str) -> Job:
+def prepare(
+    name: str,
+    settings: Iterable[str],
+    seed: int,
+    out: Path | None,
+    runner: str,
+    window: str,
+    profile: bool = False,
+) -> Job:
     """Check the arguments of a run; nothing is written.
 
     Parameters:
@@ -54,6 +65,7 @@ def prepare(name: str, settings: Iterable[str], seed: int, out: Path | None, run
         out: folder to write; None for out/NAME.
         runner: "loop" or "simpy".
         window: "auto" or a time as text.
+        profile: measure where the time goes.
 
     Raises:
         HwmodelError: an unknown name, a value of the wrong type, a folder that must not be replaced.
@@ -73,18 +85,23 @@ def prepare(name: str, settings: Iterable[str], seed: int, out: Path | None, run
     check_replaceable(folder, foreign)
     kind, run = simulation.load()
     spec = make_spec(simulation, kind, settings)
-    return Job(simulation, spec, run, seed, folder, cast(RunnerName, runner), step, settings)
+    return Job(simulation, spec, run, seed, folder, cast(RunnerName, runner), step, settings, profile)
 
 
 def execute(job: Job) -> None:
     """Run a job, write its folder, and print the summary and where things are.
 
     Raises:
-        HwmodelError: the run failed, or its folder cannot be written; the folder is as it was.
+        HwmodelError: the run failed, or its folder cannot be written; the folder is as it was. What a system had
+            recorded by then is in a folder beside it, its name ending in -partial.
     """
-    with replaced_folder(job.out, foreign) as fresh:
+    with replaced_folder(job.out, foreign) as fresh, profiled() if job.profile else nullcontext() as profile:
         context = RunContext(job.seed, fresh, job.runner, job.window)
-        outcome = job.run(job.spec, context)
+        try:
+            outcome = job.run(job.spec, context)
+        except Exception as error:
+            _keep_partial(job, error)
+            raise
         if not isinstance(outcome, Outcome):
             raise SpecError(
                 f"{job.simulation.name}: run() gave {type(outcome).__name__}; "
@@ -97,6 +114,27 @@ def execute(job: Job) -> None:
     print(f"waves     {job.out / 'waves.vcd'}")
     for picture in pictures:
         print(f"picture   {job.out / picture}")
+    for line in profile.lines() if profile is not None else ():
+        print(line)
+
+
+def _keep_partial(job: Job, error: Exception) -> None:
+    """Write what a system had recorded when its run ended by an error."""
+    partial = getattr(error, "partial", None)
+    if partial is None:
+        return
+    folder = job.out.with_name(f"{job.out.name}-partial")
+    try:
+        check_replaceable(folder, foreign)
+        with replaced_folder(folder, foreign) as fresh:
+            partial.to_vcd(fresh / "waves.vcd")
+            partial.manifest["run"] = {"simulation": job.simulation.name, "seed": job.seed, "files": [
+                "manifest.json", "result.npz", "waves.vcd", "waves.gtkw"]}  # fmt: skip
+            partial.save(fresh / "result.npz")
+    except HwmodelError as second:
+        print(f"hwmodel: the results so far are not kept: {second}", file=sys.stderr)
+    else:
+        print(f"hwmodel: the results up to {partial.until} are in {folder}", file=sys.stderr)
 
 
 def _write(job: Job, outcome: Outcome, folder: Path) -> list[str]:

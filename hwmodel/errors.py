@@ -11,7 +11,10 @@ from difflib import get_close_matches
 
 __all__ = [
     "BareNumberError",
+    "BudgetError",
     "CheckpointError",
+    "DeviceError",
+    "DeviceTimeoutError",
     "FormatError",
     "HwmodelError",
     "MismatchError",
@@ -28,6 +31,7 @@ __all__ = [
     "TraceFileError",
     "UnknownNameError",
     "WindowError",
+    "WireError",
     "WiringError",
     "unknown",
 ]
@@ -59,6 +63,10 @@ class WiringError(HwmodelError, ValueError):
 
 class WindowError(HwmodelError, ValueError):
     """The window asked for exceeds the smallest link latency (rule K5)."""
+
+
+class BudgetError(HwmodelError, RuntimeError):
+    """A component took more wall time for one window than the run allows it."""
 
 
 class QueueOverflowError(HwmodelError, RuntimeError):
@@ -103,6 +111,18 @@ class MismatchError(HwmodelError, RuntimeError):
 
 class ToolError(HwmodelError, RuntimeError):
     """An outside program is missing or failed; the message says how to get it."""
+
+
+class WireError(HwmodelError, ValueError):
+    """A frame cannot be put on a wire, or what came is no frame."""
+
+
+class DeviceError(HwmodelError, RuntimeError):
+    """A device is gone, refuses a setting, or reads back another one."""
+
+
+class DeviceTimeoutError(DeviceError, TimeoutError):
+    """A device did not answer in time."""
 
 
 class UnknownNameError(HwmodelError, LookupError):

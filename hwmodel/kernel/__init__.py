@@ -22,6 +22,7 @@ from hwmodel.kernel._component import (
 )
 from hwmodel.kernel._ports import Link, Port, SignalKind
 from hwmodel.kernel._process import Message, Process, ProcessContext
+from hwmodel.kernel._profile import Profile, profiled
 from hwmodel.kernel._result import Result
 from hwmodel.kernel._system import System
 from hwmodel.kernel._trace import Probe, Recorder, Trace
@@ -49,6 +50,7 @@ __all__ = [
     "Probe",
     "Process",
     "ProcessContext",
+    "Profile",
     "Recorder",
     "Result",
     "SignalKind",
@@ -59,6 +61,7 @@ __all__ = [
     "cache_folder",
     "jit",
     "jsonable",
+    "profiled",
     "stream_key",
 ]
 

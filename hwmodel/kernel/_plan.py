@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hwmodel.errors import HwmodelError, WiringError
+from hwmodel.errors import WiringError
 from hwmodel.kernel._buffers import OUT_PORT, OUT_T, OUT_VALUE, Inbox, Outbox, Rows
 from hwmodel.kernel._component import Component, Engine
 from hwmodel.kernel._drive import AHEAD, Drive
@@ -37,7 +37,7 @@ class Node:
     ) -> None:
         self.component = component
         self.engine = engine
-        self.advance = engine.advance
+        self.advance: Callable[[int], None] = engine.advance
         self.next_event = engine.next_event
         self.inbox = inbox
         self.outbox = outbox
@@ -102,7 +102,8 @@ class Plan:
         self.lookahead = lookahead
         self.now = 0
         self.windows = 0
-        self._first = 0
+        self.first = 0  # begin of the window that is run
+        self.active: Node | None = None  # what is run in it
         self._feed_due = NEVER
         self.refresh()
 
@@ -126,7 +127,7 @@ class Plan:
                 first = node.due
         if first >= until:
             return -1
-        self._first = first
+        self.first = first
         end = first + window
         if end > until:
             end = until
@@ -147,12 +148,11 @@ class Plan:
         for node in self.nodes:
             if node.due >= t1:
                 continue
+            self.active = node
             try:
                 node.advance(t1)
-            except HwmodelError:
-                raise
             except Exception as error:
-                span = f"from {format_time(self._first)} to {format_time(t1)}"
+                span = f"from {format_time(self.first)} to {format_time(t1)}"
                 error.add_note(f"in component '{node.component.name}', in the window {span}")
                 raise
             due = node.next_event()
@@ -164,6 +164,7 @@ class Plan:
             node.due = due
             if node.outbox.n:
                 self._route(node)
+        self.active = None
         self.now = t1
         self.windows += 1
 
@@ -176,7 +177,7 @@ class Plan:
         item = box.rows.item
         for k in range(0, 3 * n, 3):
             t = item(k + OUT_T)
-            if t < self._first:
+            if t < self.first:
                 raise self._into_the_past(node, item(k + OUT_PORT), t)
             for route in node.routes[item(k + OUT_PORT)]:
                 arrival = t + route.latency
@@ -188,7 +189,7 @@ class Plan:
 
     def _route_many(self, node: Node, rows: Rows) -> None:
         early = int(np.argmin(rows[:, OUT_T]))
-        if rows[early, OUT_T] < self._first:
+        if rows[early, OUT_T] < self.first:
             raise self._into_the_past(node, int(rows[early, OUT_PORT]), int(rows[early, OUT_T]))
         for port, routes in enumerate(node.routes):
             chosen = rows[rows[:, OUT_PORT] == port] if routes else rows[:0]
@@ -217,5 +218,5 @@ class Plan:
         outputs = [p for p in node.component.ports.values() if p.direction == "out"]
         return WiringError(
             f"component '{node.component.name}' sent a message through '{outputs[port].path}' at t = "
-            f"{format_time(t)}, before the present {format_time(self._first)}; send at or after its event"
+            f"{format_time(t)}, before the present {format_time(self.first)}; send at or after its event"
         )

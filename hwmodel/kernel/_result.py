@@ -24,6 +24,7 @@ _RENDERERS = {
     "vcd": "hwmodel.report:write_vcd",
     "plot": "hwmodel.report:plot",
     "html": "hwmodel.report:write_html",
+    "perfetto": "hwmodel.report:write_perfetto",
 }
 
 FORMAT = "hwmodel result 1"
@@ -167,6 +168,10 @@ class Result:
     def to_vcd(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write the traces as a waveform file (VCD, 1 fs); see `hwmodel.report.write_vcd`."""
         return Path(resolve_name(_RENDERERS["vcd"])(self, path, **options) or path)
+
+    def to_perfetto(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write the traces for the Perfetto viewer; see `hwmodel.report.write_perfetto`."""
+        return Path(resolve_name(_RENDERERS["perfetto"])(self, path, **options) or path)
 
     def plot(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
         """Draw the traces as a picture; see `hwmodel.report.plot`."""

@@ -7,6 +7,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,8 @@ from hwmodel.errors import (
     WiringError,
     unknown,
 )
-from hwmodel.kernel import _checkpoint
+from hwmodel.kernel import _checkpoint, _profile
+from hwmodel.kernel._budget import watched
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import CheckReport, Component, Engine
 from hwmodel.kernel._drive import Drive
@@ -194,10 +196,12 @@ class System:
         runner: str = "auto",
         progress: bool | Callable[[int, int], None] = True,
         env: simpy.Environment | None = None,
+        budget: float | None = None,
     ) -> Result:
         """Run every event with t < `until` and return what was recorded since time 0.
 
-        A second call goes on where the first ended.
+        A second call goes on where the first ended. An error from inside of the run has an attribute `partial`: the
+        `Result` up to the last whole window, its fingerprint included.
 
         Parameters:
             until: end of the run, at most 9,223 s.
@@ -206,9 +210,11 @@ class System:
             runner: "loop", "simpy", or "auto" for the loop; the result is the same.
             progress: show a bar for runs over two seconds, or a function of (now, until) in fs.
             env: for the simpy runner, the environment to run in.
+            budget: seconds of wall time that a component may take for one window; None does not look.
 
         Raises:
             WiringError, WindowError, TimeRangeError: before anything runs.
+            BudgetError: a component took longer; the error names it and the window.
         """
         end = self._check_end(until)
         report = self.check()
@@ -220,14 +226,23 @@ class System:
         self._not_failed("run")
         plan = self._begin(watch)
         self._failed = True  # until the run has ended well; an error leaves engines at different times
-        with ProgressBar(self.name) as bar:
+        runner = "loop" if runner == "auto" else runner
+        with ExitStack() as stack:
+            stack.enter_context(watched(plan, budget, self.name))
+            if (profile := _profile.active()) is not None:
+                stack.enter_context(profile.over(plan.nodes, lambda: plan.windows))
+            bar = stack.enter_context(ProgressBar(self.name))
             show = progress if callable(progress) else bar if progress else None
-            if runner == "simpy":
-                run_simpy(plan, end, longest, show, env)
-            else:
-                run_loop(plan, end, longest, show)
+            try:
+                if runner == "simpy":
+                    run_simpy(plan, end, longest, show, env)
+                else:
+                    run_loop(plan, end, longest, show)
+            except Exception as error:
+                self._keep(error, plan, window, runner, report)
+                raise
         self._failed = False
-        return self._result(plan, window, "loop" if runner == "auto" else runner, report)
+        return self._result(plan, window, runner, report)
 
     def engine(self, component: str) -> Engine:
         """The engine that runs a component, for what it offers beyond the kernel's four members.
@@ -284,6 +299,20 @@ class System:
                 f"{action}: the last run of system '{self.name}' ended by an error or an interruption, in the middle "
                 "of a window; build the system anew, or resume a checkpoint in it"
             )
+
+    def _keep(
+        self, error: Exception, plan: Plan, window: TimeLike | str, runner: str, report: CheckReport
+    ) -> None:
+        """Give an error of a run the results so far: what came before the window in which it arose."""
+        plan.now = plan.first
+        try:
+            partial = self._result(plan, window, runner, report)
+        except Exception as second:  # what broke may not be fit to be asked any more; the first error matters
+            error.add_note(f"the results so far could not be taken: {second}")
+            return
+        whole = {name: trace.before(Time(plan.first)) for name, trace in partial.traces.items()}
+        partial.manifest["failed"] = f"{type(error).__name__}: {error}"
+        error.partial = Result(whole, partial.stats, partial.manifest, partial.fingerprint)  # type: ignore[attr-defined]
 
     @staticmethod
     def _given(values: Sequence[int], port: Port, where: str) -> npt.NDArray[np.int64]:

@@ -70,6 +70,11 @@ class Trace:
         n = int(np.searchsorted(self.t, to_fs(t, "at"), side="right"))
         return int(self.value[n - 1]) if n else self.initial
 
+    def before(self, t: TimeLike) -> Trace:
+        """The part of the trace before a time."""
+        n = int(np.searchsorted(self.t, to_fs(t, "before"), side="left"))
+        return Trace(self.name, self.kind, self.t[:n], self.value[:n], self.width, self.initial)
+
     def cycles(self, clock: Clock, count: int | None = None) -> Ints:
         """Pulses in each period of `clock`: item n counts edge(n) <= t < edge(n+1).
 

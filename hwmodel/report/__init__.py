@@ -5,6 +5,7 @@ Importing this package loads no matplotlib, jinja2 or pyvcd; each function loads
 
 from hwmodel.report._charts import bar_chart, histogram_chart, line_chart, save_chart
 from hwmodel.report._html import write_html
+from hwmodel.report._perfetto import write_perfetto
 from hwmodel.report._svg import WavePicture, draw_waves, plot
 from hwmodel.report._topology import draw_topology
 from hwmodel.report._vcd import write_vcd
@@ -19,5 +20,6 @@ __all__ = [
     "plot",
     "save_chart",
     "write_html",
+    "write_perfetto",
     "write_vcd",
 ]
