@@ -15,6 +15,7 @@ from typing import Annotated
 from cyclopts import App, Parameter, Token
 
 from hwmodel import __version__
+from hwmodel._reservoir_chip import reservoir_app
 from hwmodel._tracing import trace_app
 from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
 
@@ -33,6 +34,7 @@ _app = App(
     help_epilogue="Exit codes: 0 done; 1 the run failed; 2 usage or unknown name; 130 interrupted.",
 )
 _app.command(trace_app)
+_app.command(reservoir_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +75,7 @@ def run(
     out: Path | None = None,
     runner: str = "loop",
     window: str = "auto",
+    profile: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     traceback: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a simulation and write its results, pictures and report into a folder.
@@ -91,6 +94,8 @@ def run(
         How the engines are stepped: loop or simpy. The result is the same.
     window
         "auto", or a time such as "20 ps". The result is the same.
+    profile
+        Print where the time went: each component's engine, and what the kernel took.
     traceback
         Show where in the code a failure arose.
     """
@@ -98,7 +103,7 @@ def run(
 
     code = USAGE
     try:
-        job = _run.prepare(sim, settings, seed, out, runner, window)
+        job = _run.prepare(sim, settings, seed, out, runner, window, profile)
         code = FAILED
         _run.execute(job)
     except HwmodelError as error:
@@ -107,6 +112,8 @@ def run(
 
             details.print_exc()
         print(f"hwmodel: {error}", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(f"  {note}", file=sys.stderr)
         return code
     return 0
 

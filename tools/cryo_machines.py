@@ -42,10 +42,22 @@ count = 2
 
 [dram]
 preset = "ddr4-2400"
+
+[translation]             # TLBs and a page-table walker; `translation = false` takes out those of a preset
+data = {sets = 16, ways = 4}
+fetch = {sets = 16, ways = 4}
+shared = {sets = 128, ways = 12, latency = 8}
+page = "4 kB"
+depth = 4                 # levels of the page table
+caches = [{level = 2, sets = 4, ways = 8}]
 ```
 
-A bus between two caches runs at the clock of the lower one, unless its own `clock` is set. Times may be text with a
-unit; without one they are femtoseconds.
+A level may also be another array than SRAM: `readout = "destructive"` with `restore` (cycles, or a time) keeps its port
+after a read until the word is written again; `organisation = "shift-register"` with `loop` words and a `shift_clock` of
+its own makes an access wait until its word comes round.
+
+A bus between two caches runs at the clock of the lower one, unless its own `clock` is set. Times (of `dram`,
+`flight`, `restore`) may be text with a unit; without one those of `dram` and `flight` are femtoseconds.
 
 ## JSON
 

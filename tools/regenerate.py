@@ -72,6 +72,8 @@ def load_generators(name: str) -> None:
 load_generators("fixedpoint_files")
 load_generators("cryo_files")
 load_generators("cryo_machines")
+load_generators("reservoir_files")
+load_generators("reservoir_rtl_files")
 
 
 @generates("rtl/gen/dense_parallel.v")

@@ -233,6 +233,57 @@ def test_signal_in_mid_run_leaves_the_old_folder(sims: Path, number: signal.Sign
     assert files(Path()) == ["new"]
 
 
+SYSTEM = """
+from dataclasses import dataclass
+import hwmodel as hw
+from hwmodel.errors import TimingViolationError
+from hwmodel.simulation import Outcome
+from hwmodel.units import ns
+
+@dataclass(frozen=True)
+class Spec:
+    count: int
+    pace: hw.units.Time
+
+def run(spec, context):
+    def beat(ctx):
+        for _ in range(spec.count):
+            yield ctx.timeout(ns(2))
+            ctx.send("q", 1)
+        if spec.count == 13:
+            raise TimingViolationError("too early")
+    system = hw.System(hw.Process("net", beat, outputs=["q"]))
+    return Outcome(system.run(until=ns(100), watch=["q"], progress=False), {}, [])
+"""
+
+
+def test_profile_says_where_the_time_went(sims: Path, capsys: Capture) -> None:
+    (sims / "three" / "run.py").write_text(SYSTEM)
+    assert main(["run", "three", "--profile", "--out", "new"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[next(n for n, line in enumerate(lines) if line.startswith("profile:")) :]
+    assert [line.split()[0] for line in table[1:]] == ["component", "net", "kernel"]
+
+
+def test_what_a_failed_run_had_recorded_is_kept_beside_its_folder(sims: Path, capsys: Capture) -> None:
+    (sims / "three" / "run.py").write_text(SYSTEM)
+    assert main(["run", "three", "--set", "count=13", "--out", "new"]) == 1
+    assert not Path("new").exists()
+    kept = Result.load("new-partial")
+    assert len(kept["net.q"]) == 12  # what came in the window of the error is not whole
+    assert "too early" in kept.manifest["failed"]
+    said = capsys.readouterr().err
+    assert "new-partial" in said
+    assert "in component 'net', in the window from 26 ns" in said
+
+
+def test_a_second_failure_replaces_what_the_first_one_kept(sims: Path) -> None:
+    (sims / "three" / "run.py").write_text(SYSTEM)
+    for _ in range(2):
+        assert main(["run", "three", "--set", "count=13", "--out", "new"]) == 1
+    assert files(Path("new-partial")) == ["manifest.json", "result.npz", "waves.gtkw", "waves.vcd"]
+
+
 def test_list_shows_names_and_titles(sims: Path, capsys: Capture) -> None:
     (sims / "broken").mkdir()
     (sims / "broken" / "spec.toml").write_text("title =")

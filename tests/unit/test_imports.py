@@ -28,6 +28,8 @@ BELONGS = {
     "_atomic": "cli",
     "_emission": "cli",
     "_info": "cli",
+    "_reservoir": "cli",
+    "_reservoir_chip": "cli",
     "_run": "cli",
     "_simulations": "cli",
     "_tracing": "cli",

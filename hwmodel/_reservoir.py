@@ -1,0 +1,137 @@
+"""The commands `hwmodel reservoir shares` and `hwmodel reservoir clock`: what a log of arrivals says, and what not.
+
+Nothing heavy is imported before a command runs: `hwmodel --help` reads this module.
+"""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter, Token
+
+from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
+
+__all__ = ["reservoir_app"]
+
+FAILED, USAGE = 1, 2
+
+reservoir_app = App(
+    name="reservoir",
+    help="Hashing chips as reservoirs: share logs, the nonce clock, emulated and real chips.",
+    version_flags=[],
+    help_format="plaintext",
+)
+
+
+def _whole(kind: type, tokens: Sequence[Token]) -> int:
+    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
+    return int(tokens[0].value)
+
+
+def _guarded(work: Callable[[], list[str]]) -> int:
+    """Print the lines that the work gives; its errors become messages and exit codes."""
+    try:
+        lines = work()
+    except (UnknownNameError, OutputError) as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return USAGE
+    except HwmodelError as error:
+        print(f"hwmodel: {error}", file=sys.stderr)
+        return FAILED
+    for line in lines:
+        print(line)
+    return 0
+
+
+@reservoir_app.command(name="shares")
+def shares_command(
+    file: Path,
+    /,
+    *,
+    json: Path | None = None,
+    replicates: Annotated[int, Parameter(converter=_whole)] = 299,
+    seed: Annotated[int, Parameter(converter=_whole)] = 0,
+    baud: float | None = None,
+) -> int:
+    """Re-hash a share log, and say which ordinary cause explains its times.
+
+    Parameters
+    ----------
+    file
+        CSV, perhaps gzipped, with columns t_s and header_hex; job and diff are used where they stand.
+    json
+        File for all figures.
+    replicates
+        Simulated logs a rung of the null ladder.
+    seed
+        Seed of every random stream.
+    baud
+        Baud of the serial line that the shares came over; by default that rung adds nothing.
+    """
+
+    def work() -> list[str]:
+        from hwmodel.reservoir.null import analyse_shares
+        from hwmodel.reservoir.shares import read_shares
+
+        analysis = analyse_shares(read_shares(file), replicates=replicates, seed=seed, baud=baud)
+        if json is not None:
+            _write(json, analysis.as_dict())
+        return analysis.lines()
+
+    return _guarded(work)
+
+
+@reservoir_app.command(name="clock")
+def clock_command(
+    file: Path,
+    /,
+    *,
+    json: Path | None = None,
+    predict: Annotated[tuple[str, str] | None, Parameter(negative=(), show_default=False)] = None,
+    after: float = 0.0,
+    bits: Annotated[int | None, Parameter(converter=_whole)] = None,
+    drift: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Fit the nonce clock: arrival = t0 + P (batch + counter/2^bits).
+
+    Parameters
+    ----------
+    file
+        JSON list of records with t_ms, nonce and version.
+    json
+        File for all figures.
+    predict
+        A nonce and a version; the times at which the chip delivers them are added.
+    after
+        Predict from this time on, ms.
+    bits
+        Width of the counter; by default it is searched.
+    drift
+        Fit a steady change of the clock's rate as well.
+    """
+
+    def work() -> list[str]:
+        from hwmodel.reservoir.clock import analyse_clock
+
+        figures, lines = analyse_clock(file, counter_bits=bits, drift=drift, predict=predict, after_ms=after)
+        if json is not None:
+            _write(json, figures)
+        return lines
+
+    return _guarded(work)
+
+
+def _write(path: Path, figures: dict[str, Any]) -> None:
+    """Write a JSON file in one step, so that a reader never meets half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(json_format.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
