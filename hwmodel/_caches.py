@@ -52,6 +52,8 @@ def cachesim(run: CacheRun) -> list[str]:
     from hwmodel.cryo.trace import Trace
     from hwmodel.cryo.trace_formats import open_trace
 
+    if run.json is not None and not run.json.parent.is_dir():
+        raise OutputError(f"{run.json}: cannot be written: there is no folder {run.json.parent}")
     tables: dict[str, Any] = read_toml(run.config) if run.config is not None else {}
     if run.preset is not None:
         tables["preset"] = run.preset
@@ -98,6 +100,10 @@ def _timed(run: CacheRun, machine: Machine, source: Any) -> tuple[list[str], dic
 
 def _table(timing: Timing, machine: Machine) -> list[str]:
     lines = [str(timing), ""]
+    if not timing.instructions:
+        lines.insert(
+            1, "nothing was timed: start and warm-up reach to the end of the trace, or the limit is 0"
+        )
     lines.append(
         f"{'level':<6}{'accesses':>12}{'misses':>11}{'rate':>8}{'writebacks':>12}{'latency':>11}{'GB/s':>9}"
     )
@@ -116,7 +122,7 @@ def _table(timing: Timing, machine: Machine) -> list[str]:
     lines += [
         "",
         f"branches {timing.branches}, mispredicted {wrong:.2%}; memory-order violations {timing.order_violations}",
-        f"core at {machine.core.clock.hz / 10**9} GHz, 1 GB/s = 1e9 bytes a second",
+        f"core at {float(machine.core.clock.hz / 10**9):.6g} GHz, 1 GB/s = 1e9 bytes a second",
     ]
     return lines
 

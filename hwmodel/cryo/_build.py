@@ -25,6 +25,7 @@ PAGES = 1 << 18
 CALLS = 1024
 TABLED = ("tage", "perceptron")
 POLICIES = {"lru": m.POLICY_LRU, "fifo": m.POLICY_FIFO, "random": m.POLICY_RANDOM}
+ARRAYS = {"plain": m.ARRAY_RANDOM, "destructive": m.ARRAY_DESTRUCTIVE, "shift-register": m.ARRAY_SHIFT}
 PREFETCHERS = {"none": m.PREFETCH_NONE, "next_line": m.PREFETCH_NEXT, "stride": m.PREFETCH_STRIDE}
 
 
@@ -45,7 +46,8 @@ def level_row(machine: Machine, names: list[str], name: str, base: int) -> Words
     row[m.L_HIT] = cache.latency
     row[m.L_TAG] = cache.latency if cache.tag_latency is None else cache.tag_latency
     row[m.L_FILL] = cache.fill_latency
-    row[m.L_INTERVAL] = cache.interval
+    plain = cache.readout == cache.organisation == "plain"
+    row[m.L_INTERVAL] = cache.interval if plain else max(1, cache.interval)
     row[m.L_PORTS] = cache.ports
     row[m.L_MSHRS] = cache.mshrs
     deeper = [other for other in names if other[:2] > name[:2]]
@@ -72,6 +74,24 @@ def level_row(machine: Machine, names: list[str], name: str, base: int) -> Words
     return row
 
 
+def more_row(cache: Cache) -> Words:
+    """Return the parameters of one level that few machines have."""
+    row = np.zeros(m.E_COLUMNS, np.int64)
+    tag = cache.latency if cache.tag_latency is None else cache.tag_latency
+    row[m.E_STORE] = cache.latency if cache.store_latency is None else cache.store_latency
+    row[m.E_PREFETCH] = tag if cache.prefetch_latency is None else cache.prefetch_latency
+    row[m.E_OWNER] = cache.ownership
+    row[m.E_EARLY] = cache.cut_through
+    row[m.E_BUFFER] = cache.write_buffer
+    row[m.E_THROUGH] = cache.write == "through"
+    row[m.E_ALLOCATE] = cache.allocate
+    row[m.E_ARRAY] = ARRAYS[cache.organisation if cache.readout == "plain" else cache.readout]
+    row[m.E_RESTORE] = cache.busy_after_read
+    row[m.E_LOOP] = cache.loop
+    row[m.E_SHIFT_NUM], row[m.E_SHIFT_DEN] = period(cache.shift_clock or cache.clock)
+    return row
+
+
 def fill_memory(w: Words, machine: Machine, lines: int) -> None:
     """Write the parameters of a machine's hierarchy into its words."""
     names = list(machine.levels)
@@ -79,6 +99,8 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
     for k, name in enumerate(names):
         row = level_row(machine, names, name, base)
         w[m.LEVEL + 32 * k : m.LEVEL + 32 * k + len(row)] = row
+        row = more_row(machine.levels[name])
+        w[m.MORE + 16 * k : m.MORE + 16 * k + len(row)] = row
         w[m.STATE + 8 * k + m.S_RANDOM] = 0x2545F4914F6CDD1D + k
         base += machine.levels[name].sets * machine.levels[name].ways
     d = machine.dram
@@ -248,8 +270,8 @@ def fill_core(w: Words, spec: CoreSpec) -> None:
         c.C_REDIRECT_DECODE: spec.redirect_decode,
         c.C_SQUASH: spec.squash,
         c.C_FETCH_LINE: spec.fetch_line,
-        c.C_DEPENDENCE: spec.store_sets,
-        c.C_CHECK_SHIFT: spec.check_shift,
+        c.C_DEPENDENCE: c.KNOWN if spec.known_order else spec.store_sets,
+        c.C_CHECK_SHIFT: 0 if spec.known_order else spec.check_shift,
         c.C_CLEAR: spec.clear_period,
         c.C_FORWARD: spec.forward,
         c.C_TAKEN_STOPS: spec.taken_stops,

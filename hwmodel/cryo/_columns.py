@@ -11,6 +11,10 @@ from hwmodel.cryo._statics import FLAGS_REGISTER
 from hwmodel.cryo.config import Core
 
 Ints = npt.NDArray[np.int64]
+# The bits of an address that a model looks at. The topmost ones are alike in all that an operating system hands out,
+# and the kernels need them: for flags beside a line, for the kind of a branch beside its target, for the sum of an
+# address and a size.
+ADDRESS = 2**60 - 1
 FACTS = ("size", "op", "branch", "loads", "stores", "load_size", "store_size", "flags")
 
 
@@ -28,7 +32,7 @@ def columns_of(table: npt.NDArray[Any], core: Core) -> tuple[Ints, Ints, Ints, I
         others = ((sources > 0) & (sources != pointer) & (sources != FLAGS_REGISTER)).any(axis=1)
         plain = (facts[:, 2] > 0) | (facts[:, 3] + facts[:, 4] > 0) | ~others
         destinations[(destinations == pointer) & plain[:, None]] = 0
-    return table["pc"].astype(np.int64), facts, sources, destinations
+    return (table["pc"] & np.uint64(ADDRESS)).astype(np.int64), facts, sources, destinations
 
 
 def registers_of(table: npt.NDArray[Any]) -> int:

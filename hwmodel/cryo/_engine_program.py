@@ -77,10 +77,12 @@ class Program:
     def _prepare(self, chunk: Chunk) -> Prepared:
         ids = chunk.ids.astype(np.int64)
         addresses = addresses_of(chunk)
+        whole = (chunk.addresses & np.uint64(2**63 - 1)).astype(np.int64)
         owner = np.full(len(addresses), -1, np.int64)
         for n, span in enumerate(self._ranges):
-            owner[(addresses >= span.base) & (addresses < span.end)] = n
+            owner[(whole >= span.base) & (whole < span.end)] = n
         mapped = np.flatnonzero(owner >= 0)
+        addresses[mapped] = whole[mapped]
         marks = codes = np.zeros(0, np.int64)
         if chunk.statics is not self._statics:
             self._statics, self._variant, self._tables = chunk.statics, {}, None

@@ -54,18 +54,39 @@ def read_level(machine: Machine, w: Words, k: int, name: str, time: int) -> Leve
     )
 
 
-def read_timing(machine: Machine, w: Words) -> Timing:
-    """Return the figures of a run."""
+def stack_of(machine: Machine, counted: list[int]) -> dict[str, int]:
+    """Return the CPI stack; the kernels count how many levels a request passed, and a machine need not have all."""
+    stack = dict(zip(CPI_PARTS, counted, strict=True))
+    path = ["l1", *(name for name in ("l2", "l3") if name in machine.levels), "dram"]
+    passed = [stack[name] for name in ("l1", "l2", "l3", "dram")]
+    stack.update(dict.fromkeys(("l2", "l3", "dram"), 0))
+    stack.update(zip(path, passed, strict=False))
+    return stack
+
+
+def forget_core(machine: Machine, w: Words) -> tuple[int, int]:
+    """Set the counts of a core to zero; return instructions and cycles so far, which it goes on to need."""
     core = read_inorder(w) if machine.core.kind == "inorder" else read_ooo(w)
-    cycles = core["cycles"]
+    counts = (c.S_VIOLATIONS, c.S_FORWARDED, c.S_BRANCHES, c.S_MISPREDICTED, c.S_LINES)
+    w[[c.NOW + count for count in counts]] = 0
+    w[[r.RUN + count for count in (r.R_BRANCHES, r.R_MISPREDICTED, r.R_FORWARDED, r.R_LINES)]] = 0
+    w[c.STACK : c.STACK + c.CPI_COLUMNS] = 0
+    w[r.STACK : r.STACK + c.CPI_COLUMNS] = 0
+    return core["instructions"], core["cycles"]
+
+
+def read_timing(machine: Machine, w: Words, origin: tuple[int, int] = (0, 0)) -> Timing:
+    """Return the figures of a run; `origin` holds the instructions and cycles before its window."""
+    core = read_inorder(w) if machine.core.kind == "inorder" else read_ooo(w)
+    cycles = core["cycles"] - origin[1]
     time = cycles * int(w[c.CORE + c.C_NUM]) // int(w[c.CORE + c.C_DEN])
     levels = {name: read_level(machine, w, k, name, time) for k, name in enumerate(machine.levels)}
     reads, writes = int(w[m.DRAMS + m.M_READS]), int(w[m.DRAMS + m.M_WRITES])
     return Timing(
-        instructions=core["instructions"],
+        instructions=core["instructions"] - origin[0],
         cycles=cycles,
         time=time,
-        cpi_stack=dict(zip(CPI_PARTS, core["stack"], strict=True)),
+        cpi_stack=stack_of(machine, core["stack"]),
         levels=levels,
         branches=core["branches"],
         mispredicted=core["mispredicted"],

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from hwmodel.cryo import _technology_tables as tables
+from hwmodel.cryo._sizes import read_size
 from hwmodel.errors import BareNumberError, SpecError, unknown
 from hwmodel.units import Time
 
@@ -34,16 +35,6 @@ COLDEST = 4.0
 """Lowest temperature of the CMOS data, in K."""
 
 _QUANTITY = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]+)\s*")
-_SIZES = {
-    "B": 1,
-    "kB": 1 << 10,
-    "KB": 1 << 10,
-    "KiB": 1 << 10,
-    "MB": 1 << 20,
-    "MiB": 1 << 20,
-    "GB": 1 << 30,
-    "GiB": 1 << 30,
-}
 _METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6}
 
 
@@ -81,17 +72,7 @@ def to_kelvin(value: object, what: str = "temperature") -> float:
 
 def to_bytes(value: object, what: str = "size") -> int:
     """Read a size, a number of bytes or text such as "32 kB" (1,024 bytes to the kB)."""
-    if isinstance(value, str):
-        exact = _quantity(value, what, _SIZES, "32 kB")
-        if exact.denominator != 1:
-            raise SpecError(f'{what}="{value}": that is no whole number of bytes')
-        value = exact.numerator
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise SpecError(f'{what}={value!r}: whole bytes are wanted, or text such as "32 kB"')
-    size = int(value)
-    if not 0 < size <= 1 << 50:
-        raise SpecError(f"{what}={size}: a memory has at least one byte, and at most 2**50")
-    return size
+    return read_size(value, what, bare=False)
 
 
 def interpolate(points: Sequence[tuple[float, ...]], x: float, column: int = 1, log: bool = False) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from hwmodel.cryo.config import MAX_RING, Machine, last_levels, with_buses
+from hwmodel.cryo._core_checks import MAX_RING
+from hwmodel.cryo.config import Machine, last_levels, with_buses
 from hwmodel.cryo.jobs import Job, Progress, run_jobs
 from hwmodel.cryo.timing import Timing
 from hwmodel.errors import unknown
@@ -160,7 +161,7 @@ RELAXATIONS: Mapping[str, Relaxation] = MappingProxyType(
             Relaxation("l3", f"L3 and the bus to it {_FAST}", _at_core_clock("l3")),
             Relaxation("board", f"bus to the memory {_FAST}", _fast_board),
             Relaxation("branches", "no branch mispredicted", _core(predictor="perfect")),
-            Relaxation("order", "order of loads and stores known", _core(store_sets=False), ("ooo",)),
+            Relaxation("order", "order of loads and stores known", _core(known_order=True), ("ooo",)),
             Relaxation("dram latency", "DRAM and its controller without latency", _no_dram_latency),
             Relaxation("dram bandwidth", f"DRAM bursts {FASTER_DRAM} times as short", _dram_bandwidth),
             Relaxation("prefetchers", "no prefetcher", _each_level(prefetcher="none")),

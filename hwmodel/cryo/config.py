@@ -11,117 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hwmodel.cryo._core_checks import check_core
+from hwmodel.cryo._timed_caches import LINE as LINE
+from hwmodel.cryo._timed_caches import Bus as Bus
+from hwmodel.cryo._timed_caches import Cache as Cache
 from hwmodel.cryo._translation import Translation
-from hwmodel.errors import SpecError, unknown
+from hwmodel.errors import unknown
 from hwmodel.units import Frequency, GHz, kB, ns, ps, to_frequency
 
-Policy = Literal["lru", "fifo", "random"]
-Prefetcher = Literal["none", "next_line", "stride"]
 CoreKind = Literal["inorder", "ooo"]
 
-POLICIES = ("lru", "fifo", "random")
-PREFETCHERS = ("none", "next_line", "stride")
 INCLUSIONS = ("nine", "inclusive")
-MAX_RING = 1024
-LINE = 64
-
-
-@dataclass(frozen=True)
-class Bus:
-    """The link from a cache to the level below it.
-
-    Parameters:
-        clock: its clock.
-        request: cycles of a request on its way down.
-        answer: cycles of an answer on its way up.
-        header: cycles that every packet occupies besides its data.
-        width: bytes a cycle; 0 for a link that takes a line at once.
-        flight: femtoseconds of flight one way, as between a 4 K stage and a 77 K one.
-
-    Example:
-        >>> Bus(GHz(4)).line_cycles
-        2
-    """
-
-    clock: Frequency
-    request: int = 1
-    answer: int = 1
-    header: int = 1
-    width: int = 32
-    flight: int = 0
-
-    @property
-    def line_cycles(self) -> int:
-        """Cycles that one cache line occupies."""
-        return -(-LINE // self.width) if self.width else 0
-
-
-@dataclass(frozen=True)
-class Cache:
-    """One cache level with its clock; latency and initiation interval are separate.
-
-    Parameters:
-        size: bytes.
-        ways: associativity.
-        clock: the cache's own clock.
-        latency: cycles from a request to its data.
-        tag_latency: cycles after which a miss goes down; the latency if not given.
-        fill_latency: cycles from a line's arrival to its answer.
-        interval: cycles between two accesses of one port; 0 takes any number a cycle.
-        ports: accesses that may begin in one interval.
-        mshrs: lines that may be on their way.
-        policy: replacement.
-        prefetcher, degree: which prefetcher, and how many lines it fetches at once.
-        bus: the link to the level below.
-        blocks: True if a cache without a free miss register turns hits away too.
-        fill_holds: True if a miss register is held until the line is filled, not only until it is there.
-
-    Raises:
-        SpecError: a size, an associativity or a latency that no cache can have.
-
-    Example:
-        >>> Cache(kB(32), 8, GHz(4), latency=2, bus=Bus(GHz(4))).sets
-        64
-    """
-
-    size: int
-    ways: int
-    clock: Frequency
-    latency: int
-    bus: Bus
-    tag_latency: int | None = None
-    fill_latency: int = 1
-    interval: int = 0
-    ports: int = 1
-    mshrs: int = 16
-    policy: Policy = "lru"
-    prefetcher: Prefetcher = "none"
-    degree: int = 4
-    prefetch_on_fetch: bool = False
-    prefetch_on_hit: bool = True
-    reserve: int = 1
-    blocks: bool = True
-    fill_holds: bool = False
-
-    def __post_init__(self) -> None:
-        sets, rest = divmod(self.size, self.ways * LINE) if self.ways > 0 else (0, 1)
-        if rest or sets < 1 or sets & (sets - 1):
-            raise SpecError(
-                f"Cache: {self.size} bytes in {self.ways} ways of {LINE}-byte lines is {sets} sets and {rest} bytes;"
-                " give a size that makes a power of two of sets"
-            )
-        for name, known in (("policy", POLICIES), ("prefetcher", PREFETCHERS)):
-            if getattr(self, name) not in known:
-                raise unknown(name, str(getattr(self, name)), known)
-        for name, low in (("latency", 0), ("fill_latency", 0), ("interval", 0), ("ports", 1), ("mshrs", 1)):
-            value = getattr(self, name)
-            if value < low:
-                raise SpecError(f"Cache({name}={value}): give at least {low}")
-
-    @property
-    def sets(self) -> int:
-        """Number of sets."""
-        return self.size // (self.ways * LINE)
 
 
 @dataclass(frozen=True)
@@ -220,6 +119,7 @@ class Core:
     squash: int = 4
     fetch_line: int = 64
     store_sets: bool = True
+    known_order: bool = False  # a load knows which older stores write its bytes, and waits for those only
     check_shift: int = 4
     clear_period: int = 250_000
     forward: int = 0
@@ -270,10 +170,6 @@ class Core:
     micro_op_bytes: int = 16  # bytes of the program in one of its windows
 
     def __post_init__(self) -> None:
-        for name in ("rob", "iq", "lq", "sq", "int_regs", "fp_regs", "fetch_queue"):
-            value = getattr(self, name)
-            if not 1 <= value <= MAX_RING:
-                raise SpecError(f"Core({name}={value}): give 1 to {MAX_RING}")
         check_core(self)
 
 
@@ -360,6 +256,17 @@ MINOR_UNITS = {
 }
 
 
+# What all of gem5's classic caches do, and the reference's prefetchers and write buffers.
+GEM5_CACHE = {
+    "prefetcher": "stride",
+    "reserve": 2,
+    "prefetch_latency": 0,
+    "cut_through": True,
+    "ownership": True,
+    "write_buffer": 8,
+}
+
+
 DOMAIN_SETS: dict[str, tuple[str, ...]] = {
     "core": (),
     "l1": ("l1i", "l1d"),
@@ -379,12 +286,13 @@ def cryo_caches(fast: Frequency, domains: str, slow: Frequency = GHz(4)) -> dict
         raise unknown("set of fast domains", domains, DOMAIN_SETS)
     l1, l2, l3 = (fast if name in DOMAIN_SETS[domains] else slow for name in ("l1d", "l2", "l3"))
     board = Bus(fast if "board" in DOMAIN_SETS[domains] else GHz(1), request=7, answer=2, width=64)
-    return {
-        "l1i": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
-        "l1d": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, mshrs=16, prefetcher="stride"),
-        "l2": Cache(kB(512), 8, l2, 10, Bus(l3), tag_latency=10, mshrs=20, prefetcher="stride"),
-        "l3": Cache(kB(16384), 16, l3, 21, board, tag_latency=10, mshrs=20, prefetcher="stride"),
+    levels = {
+        "l1i": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, store_latency=1, mshrs=16),
+        "l1d": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, store_latency=1, mshrs=16),
+        "l2": Cache(kB(512), 8, l2, 10, Bus(l3), tag_latency=10, mshrs=20),
+        "l3": Cache(kB(16384), 16, l3, 21, board, tag_latency=10, mshrs=20),
     }
+    return {name: replace(level, **GEM5_CACHE) for name, level in levels.items()}  # type: ignore[arg-type]
 
 
 def cryo_ooo(core_clock: Frequency = GHz(4), domains: str = "core") -> Machine:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 from hwmodel.cryo._trace_base import Chunk, TraceSource
 from hwmodel.cryo.config import Machine
@@ -93,6 +94,7 @@ def simulate_samples(
     Source:
         R. E. Wunderlich et al., "SMARTS", ISCA 2003: systematic sampling with functional warming.
     """
+    _check_whole(period=period, length=length, lead=lead, start=start, limit=limit)
     if length < 1 or lead < 0 or period < lead + length:
         raise SpecError(
             f"simulate_samples(period={period}, length={length}, lead={lead}): a period holds the lead and a stretch"
@@ -117,6 +119,15 @@ def simulate_samples(
     return Sampled(
         seen, len(stacks), length * len(stacks), mean, half, dict(zip(CPI_PARTS, parts, strict=True))
     )
+
+
+def _check_whole(**values: int | None) -> None:
+    for name, value in values.items():
+        if value is None and name == "limit":
+            continue
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or (name in ("start", "limit") and int(value or 0) < 0):
+            raise SpecError(f"simulate_samples({name}={value!r}): give a whole number, 0 or more")
 
 
 def _run_samples(

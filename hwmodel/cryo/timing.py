@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.cryo._columns import ADDRESS
 from hwmodel.cryo._trace_base import Chunk, TraceSource
 from hwmodel.cryo.config import Machine
 from hwmodel.cryo.trace import Trace
@@ -41,7 +43,8 @@ CPI_PARTS = (
 """Parts of the CPI stack, in the order of the kernels' columns."""
 
 CHUNK = 1 << 18
-LINE = 64
+# An instruction that takes long: so many cycles of the slowest clock, and 10 us.
+LONG_CYCLES, LONG_TIME = 1000, 10**10
 Ints = npt.NDArray[np.int64]
 
 
@@ -159,8 +162,9 @@ class TimedRun:
     def __init__(self, machine: Machine) -> None:
         from hwmodel.cryo._build import build
 
+        if not isinstance(machine, Machine):
+            raise SpecError(f"machine={machine!r} is no Machine; give one, such as cryo_ooo()")
         self.machine = machine
-        self.words: Words = build(machine)
         self._names = list(machine.levels)
         clocks = [
             machine.core.clock,
@@ -170,6 +174,15 @@ class TimedRun:
         # The kernels multiply times by `den` and cycles by `num` in 64 bits. Half of that range is left for what one
         # chunk may add.
         self.horizon = min((2**62) // max(p.denominator, p.numerator // max(1, int(p))) for p in periods)
+        if self.horizon < 1 or max(p.numerator for p in periods) >= 2**62:
+            raise TimeRangeError(
+                "the clocks of this machine cannot be told exactly; give frequencies with fewer digits"
+            )
+        self.words: Words = build(machine)
+        self._origin = (0, 0)
+        # So that one part of a chunk cannot pass the other half: no instruction takes so long on the mean.
+        longest = LONG_CYCLES * int(max(periods)) + LONG_TIME
+        self._pace = max(1, min(CHUNK, self.horizon // longest))
         self._statics: Any = None
         self._columns: tuple[Ints, Ints, Ints, Ints] | None = None
 
@@ -197,10 +210,13 @@ class TimedRun:
         used = kernels.warm(
             self.words, pcs, facts, chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
         )
-        self._check(used, chunk)
+        self._check(used, chunk.first)
 
     def run(self, chunk: Chunk) -> None:
         """Run a chunk; its cycles follow those of the chunks before it."""
+        from hwmodel.cryo.core import _kernels as c
+        from hwmodel.cryo.ooo._kernels import close_warm
+
         kernel: Callable[..., int]
         if self.machine.core.kind == "ooo":
             from hwmodel.cryo.ooo._kernels import run_ooo
@@ -211,22 +227,28 @@ class TimedRun:
 
             kernel = run_inorder
         data, fetch = self._names.index("l1d"), self._names.index("l1i")
-        used = kernel(
-            self.words, *self.tables(chunk), chunk.ids.astype(np.int64), addresses_of(chunk), data, fetch
-        )
-        self._check(used, chunk)
+        tables = self.tables(chunk)
+        ids, addresses = chunk.ids.astype(np.int64), addresses_of(chunk)
+        if len(ids) and self.words[c.NOW + c.S_WARM]:
+            close_warm(self.words, int(tables[0][chunk.indices[0]]))
+        done = 0
+        for first in range(0, len(ids), self._pace):
+            part = ids[first : first + self._pace]
+            used = kernel(self.words, *tables, part, addresses[done:], data, fetch)
+            self._check(used, chunk.first + first)
+            done += used
 
-    def _check(self, used: int, chunk: Chunk) -> None:
+    def _check(self, used: int, first: int) -> None:
         if used < 0:
             raise SpecError(
                 f"the trace touches more pages than the model keeps ({self._pages()} of 4 KiB) near instruction"
-                f" {chunk.first}; set first_touch=False, which needs no page table"
+                f" {first}; set first_touch=False, which needs no page table"
             )
 
         time = self._now()
         if time > self.horizon:
             raise TimeRangeError(
-                f"after instruction {chunk.first} the run stands at {format_time(time)}, and the clocks of this machine"
+                f"after instruction {first} the run stands at {format_time(time)}, and the clocks of this machine"
                 f" can be told exactly only to {format_time(self.horizon)}; give frequencies with fewer digits"
             )
 
@@ -243,6 +265,7 @@ class TimedRun:
 
     def start_window(self) -> None:
         """Forget the counts so far, but not what caches and predictor hold: the timed window begins here."""
+        from hwmodel.cryo._results import forget_core
         from hwmodel.cryo.branch import _kernels as b
         from hwmodel.cryo.words import _kernels as m
 
@@ -252,17 +275,18 @@ class TimedRun:
         for row in range(m.TLB, m.WALK, 16):
             self.words[row + m.T_ACCESSES : row + m.T_COLUMNS] = 0
         self.words[m.WALK + m.K_WALKS : m.WALK + m.K_TIME + 1] = 0
+        self._origin = forget_core(self.machine, self.words)
 
     def result(self) -> Timing:
         """Return the figures of what has run so far."""
         from hwmodel.cryo._results import read_timing
 
-        return read_timing(self.machine, self.words)
+        return read_timing(self.machine, self.words, self._origin)
 
 
 def addresses_of(chunk: Chunk) -> Ints:
-    """Return a chunk's addresses as signed numbers; the topmost bit says nothing about a line."""
-    return (chunk.addresses & np.uint64(2**63 - 1)).astype(np.int64)
+    """Return a chunk's addresses as signed numbers, without the bits that say nothing (see `ADDRESS`)."""
+    return (chunk.addresses & np.uint64(ADDRESS)).astype(np.int64)
 
 
 def simulate(
@@ -287,7 +311,10 @@ def simulate(
 
     Raises:
         TraceFileError: a damaged trace.
-        SpecError: a trace without program counters, for a machine that needs them.
+        SpecError: a window that cannot be, or more pages than the model keeps.
+
+    A trace of accesses only has no program counters: all its instructions come from one line, and its cycles say little
+    about a core.
     """
     if isinstance(source, str):
         from hwmodel.cryo.trace_formats import open_trace
@@ -298,9 +325,11 @@ def simulate(
         finally:
             if isinstance(opened, Trace):
                 opened.close()
-    for name, value in (("warmup", warmup), ("start", start)):
-        if value < 0:
-            raise SpecError(f"simulate({name}={value}): give 0 or more")
+    for name, value in (("warmup", warmup), ("start", start), ("limit", limit)):
+        if value is None and name == "limit":
+            continue
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+            raise SpecError(f"simulate({name}={value!r}): give a whole number, 0 or more")
     run = TimedRun(machine)
     first = start + warmup
     stop = None if limit is None else first + limit

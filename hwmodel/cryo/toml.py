@@ -17,6 +17,11 @@
     [dram]
     preset = "ddr4-2400"
     cl = "13.75 ns"
+    [translation]
+    data = {sets = 16, ways = 4}
+    shared = {sets = 128, ways = 12, latency = 8}
+
+`translation = false` takes the TLBs out of a preset that has them.
 
 Every table takes the fields of its part (`Cache`, `Core`, `Unit`, `Dram`, `Bus`); what is not named stays as in the
 preset. `size = 0` in a cache's table leaves that level out.
@@ -24,13 +29,14 @@ preset. `size = 0` in a cache's table leaves that level out.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from hwmodel.cryo.config import PRESETS, Cache, Core, Machine, with_buses
+from hwmodel.cryo import _sizes
+from hwmodel.cryo._translation import Tlb, Translation, WalkCache
+from hwmodel.cryo.config import PRESETS, Cache, Core, Dram, Machine, with_buses
 from hwmodel.cryo.memories import dram
 from hwmodel.errors import SpecError, unknown
 from hwmodel.units import to_frequency, to_fs
@@ -39,21 +45,11 @@ __all__ = ["LEVELS", "load_machine", "machine_from", "read_size", "read_toml"]
 
 LEVELS = ("l1d", "l1i", "l2", "l3")
 MODES = ("functional", "inorder", "ooo")
-SIZES = {
-    "": 1,
-    "b": 1,
-    "kb": 1 << 10,
-    "kib": 1 << 10,
-    "mb": 1 << 20,
-    "mib": 1 << 20,
-    "gb": 1 << 30,
-    "gib": 1 << 30,
-}
-TOP = {"mode", "preset", "inclusion", "first_touch", "core", "dram", "tlb", "victim", *LEVELS}
+TOP = {"mode", "preset", "inclusion", "first_touch", "core", "dram", "tlb", "translation", "victim", *LEVELS}
 
 
 def read_size(value: object, where: str) -> int:
-    """Return a size in bytes; kB, MB and GB are binary, as everywhere in cache sizes.
+    """Return a size in bytes, 0 included; kB, MB and GB are binary, as everywhere in cache sizes.
 
     Raises:
         SpecError: not a whole number of bytes.
@@ -62,12 +58,7 @@ def read_size(value: object, where: str) -> int:
         >>> read_size("32 kB", "l1d"), read_size(64, "line")
         (32768, 64)
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"\s*(\d+)\s*([A-Za-z]*)\s*", value) if isinstance(value, str) else None
-    if match is None or match.group(2).lower() not in SIZES:
-        raise SpecError(f'{where}: {value!r} is no size; write bytes, or text such as "32 kB"')
-    return int(match.group(1)) * SIZES[match.group(2).lower()]
+    return _sizes.read_size(value, where, low=0)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -125,6 +116,8 @@ def machine_from(tables: dict[str, Any], where: str = "machine") -> Machine:
         table = dict(_table(tables, "dram", where))
         base = dram(str(table.pop("preset"))) if "preset" in table else machine.dram
         changes["dram"] = _part(base, table, f"{where}: [dram]")
+    if "translation" in tables:
+        changes["translation"] = _translation(machine, tables, where)
     for key in ("inclusion", "first_touch"):
         if key in tables:
             changes[key] = tables[key]
@@ -158,12 +151,14 @@ def _table(tables: dict[str, Any], name: str, where: str) -> dict[str, Any]:
     return table
 
 
-def _value(kind: str, value: object, where: str) -> object:
-    """Return a setting's value in the type of its field; times may be text with a unit."""
-    if kind == "Frequency":
+def _value(kind: str, value: object, where: str, timed: bool) -> object:
+    """Return a setting's value in the type of its field; times may be text with a unit, cycles may not."""
+    if "Frequency" in kind:
         return to_frequency(value, where)
     if "int" in kind and "bool" not in kind:
-        if isinstance(value, str):
+        if isinstance(value, str) and "str" in kind:
+            return value
+        if isinstance(value, str) and timed:
             return to_fs(value, where, rounding="nearest")
         if isinstance(value, bool) or not isinstance(value, int):
             raise SpecError(f"{where} = {value!r}: give a whole number")
@@ -179,7 +174,8 @@ def _part(part: Any, table: dict[str, Any], where: str) -> Any:
     for name, value in table.items():
         if name not in kinds:
             raise unknown(f"setting of {where}", name, kinds)
-        values[name] = _value(kinds[name], value, f"{where} {name}")
+        timed = isinstance(part, Dram) or name == "flight"
+        values[name] = _value(kinds[name], value, f"{where} {name}", timed)
     return replace(part, **values)
 
 
@@ -191,8 +187,8 @@ def _cache(machine: Machine, level: str, table: dict[str, Any], where: str) -> C
         table["size"] = read_size(table["size"], f"{where} size")
         if table["size"] == 0 and level in ("l2", "l3"):
             return None
-    for name in ("line", "write", "allocate", "sectors", "victim"):
-        table.pop(name, None)  # of the functional caches; the timed ones have 64-byte lines and write back
+    for name in ("line", "sectors", "victim"):
+        table.pop(name, None)  # of the functional caches; the timed ones have 64-byte lines
     bus = table.pop("bus", {})
     if base is None:
         base = machine.l2 or machine.l1d
@@ -202,10 +198,41 @@ def _cache(machine: Machine, level: str, table: dict[str, Any], where: str) -> C
     return cache
 
 
+def _translation(machine: Machine, tables: dict[str, Any], where: str) -> Translation | None:
+    """Return the TLBs and walker of a table, which starts from the preset's, or from one that is usual."""
+    if tables["translation"] is False:
+        return None
+    table = dict(_table(tables, "translation", where))
+    where = f"{where}: [translation]"
+    made = machine.translation or Translation(Tlb(16, 4), Tlb(16, 4), Tlb(128, 12, latency=8))
+    parts: dict[str, Any] = {}
+    for name in ("data", "fetch", "shared"):
+        if name in table:
+            parts[name] = _part(getattr(made, name), _table(table, name, where), f"{where} {name}")
+            del table[name]
+    if "caches" in table:
+        rows = table.pop("caches")
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and {"level", "sets", "ways"} == set(row) for row in rows
+        ):
+            raise SpecError(
+                f"{where} caches = {rows!r}: give a list such as [{{level = 2, sets = 4, ways = 8}}]"
+            )
+        parts["caches"] = tuple(_part(WalkCache(2, 1, 1), row, f"{where} caches") for row in rows)
+    if "page" in table:
+        table["page"] = read_size(table["page"], f"{where} page")
+    return replace(_part(made, table, where), **parts)  # type: ignore[no-any-return]
+
+
 def _core(core: Core, table: dict[str, Any], where: str) -> Core:
     table = dict(table)
     units = dict(core.units)
-    for name, settings in table.pop("units", {}).items():
+    named = table.pop("units", {})
+    if not isinstance(named, dict) or not all(isinstance(settings, dict) for settings in named.values()):
+        raise SpecError(
+            f"{where}: units = {named!r} is no table; write [core.units.NAME] and its settings below"
+        )
+    for name, settings in named.items():
         if name not in units:
             raise unknown(f"unit of {where}", name, units)
         units[name] = _part(units[name], settings, f"{where} units.{name}")

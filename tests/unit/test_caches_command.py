@@ -162,3 +162,27 @@ def test_nothing_is_written_where_the_file_cannot_be(tmp_path, capsys, trace):
     code = main(["cachesim", str(trace), "--json", str(tmp_path / "no" / "out.json")])
     assert code == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_json_file_in_no_folder_is_refused_before_the_run(tmp_path, capsys):
+    code = main(["cachesim", str(tmp_path / "missing.hwt"), "--json", str(tmp_path / "no" / "out.json")])
+    assert code != 0
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_warm_up_to_the_end_of_the_trace_says_that_nothing_was_timed(tmp_path, capsys, trace):
+    code, shown, figures = run(tmp_path, capsys, trace, "--warmup", 5000)
+    assert (code, figures["instructions"]) == (0, 0)
+    assert "nothing was timed" in shown.out
+
+
+def test_the_clock_is_printed_as_a_number(tmp_path, capsys, trace):
+    _, shown, _ = run(tmp_path, capsys, trace, "--core-clock", "52.6 GHz")
+    assert "core at 52.6 GHz" in shown.out
+
+
+@pytest.mark.parametrize("text", ["[core]\nunits = 3\n", "[core.units]\nmul = 3\n"])
+def test_units_that_are_no_table_are_refused(tmp_path, capsys, trace, text):
+    code, shown, _ = run(tmp_path, capsys, trace, "--config", config(tmp_path, text))
+    assert code != 0
+    assert "no table" in shown.err

@@ -82,10 +82,10 @@ def cases(request: pytest.FixtureRequest, traces: dict[str, Path], reference_dat
     return found
 
 
-def test_times_are_within_ten_per_cent_on_the_mean_and_a_quarter_at_most(cases: list[Case]) -> None:
+def test_times_are_within_five_per_cent_on_the_mean_and_fifteen_at_most(cases: list[Case]) -> None:
     errors = np.abs([case.error for case in cases])
-    assert errors.mean() < 0.10
-    assert errors.max() < 0.25
+    assert errors.mean() < (0.03 if cases[0].row["core"] == "inorder" else 0.05)
+    assert errors.max() < 0.15
 
 
 def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> None:
@@ -102,9 +102,9 @@ def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> Non
 @pytest.mark.parametrize("level", ["l2", "l3"])
 def test_misses_of_the_lower_levels_are_near(cases: list[Case], level: str) -> None:
     ratios = [ours / theirs for ours, theirs in (case.misses(level) for case in cases)]
-    # The aim is 5 %. In order, streaming with a fast first level misses it at L2: DEVIATIONS.md says why.
+    # The aim is 5 %. In order, streaming misses it at L2: DEVIATIONS.md says by how much.
     late = level == "l2" and cases[0].row["core"] == "inorder"
-    assert abs(np.mean(ratios) - 1) < (0.25 if late else 0.05)
+    assert abs(np.mean(ratios) - 1) < (0.20 if late else 0.05)
 
 
 def test_instructions_are_within_half_a_per_cent(cases: list[Case]) -> None:

@@ -44,7 +44,6 @@ B_TABLE_BITS = 13
 B_TAG_BITS = 14
 B_THRESHOLD = 15  # of the perceptron's training
 B_MODULUS = 16  # a bimodal table is indexed modulo this; 0: by the low bits
-B_COLUMNS = 17
 
 KIND_TOURNAMENT = 0
 KIND_GSHARE = 1

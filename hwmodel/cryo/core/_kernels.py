@@ -59,12 +59,11 @@ C_REDIRECT = 22  # from the execution of a mispredicted branch to the next fetch
 C_REDIRECT_DECODE = 23  # from decode to the next fetch
 C_SQUASH = 24  # instructions squashed a cycle; 0: at once
 C_FETCH_LINE = 25  # bytes of the fetch buffer
-C_DEPENDENCE = 26  # memory dependence: 0 none (perfect knowledge), 1 store sets
+C_DEPENDENCE = 26  # memory dependence: 0 not predicted, 1 store sets, 2 known
 C_CHECK_SHIFT = 27  # granularity in which orders of loads and stores are checked, as a shift
 C_CLEAR = 28  # loads and stores after which the store sets are forgotten
 C_FORWARD = 29  # cycles of a forwarded load, beyond execution
 C_TAKEN_STOPS = 30  # 1: fetch ends its cycle at a taken branch
-C_ALIGN = 31  # 1: one fetch-buffer line a cycle
 C_FREE_DELAY = 32  # cycles from commit to a usable entry
 C_LINE_AHEAD = 33  # 1: the next line is asked for in the cycle that empties the buffer
 C_SET_SHIFT = 34  # bits of the program counter that the store sets leave out
@@ -85,7 +84,8 @@ C_UOP_WAYS = 48
 C_UOP_SHIFT = 49
 C_UOP_ASK = 50  # cycles from fetch to the access of a window that misses
 C_UOP_DECODE = 51  # and from its data to decode
-C_COLUMNS = 52
+
+KNOWN = 2
 
 OP_SYSTEM = 11
 
@@ -119,7 +119,6 @@ S_FRONT = 19  # why the front end is late, CPI_*
 S_MEMORY_OPS = 20
 S_VIOLATIONS = 21
 S_FORWARDED = 22
-S_DRAINED = 23  # cycle of the last release, for serialising instructions
 S_BRANCHES = 24
 S_MISPREDICTED = 25
 S_LINES = 26  # fetch-buffer fills
@@ -140,10 +139,13 @@ S_UOP_HIT = 38  # 1: the last instruction's window was in the buffer
 S_UOP_ASKED = 39
 S_UOP_DATA = 40
 S_OPEN_HIT = 41
+S_WARM = 42  # a branch that was warmed waits for its target: its kind, then its facts
+S_WARM_PC = 43
+S_WARM_SIZE = 44
+S_WARM_TAKEN = 45
 S_COLUMNS = 48
 
 RETRIES = 8  # a load is squashed at most so often before it simply waits
-LOST = 3  # error: page table full
 
 # parts of the CPI stack
 CPI_BASE = 0
@@ -191,7 +193,6 @@ W_EXECUTE = 2
 W_SENT = 3  # cycle in which it leaves for the cache
 W_PC = 4
 W_DONE = 5
-W_COLUMNS = 6
 
 POINTER = 66  # the instruction pointer among the registers
 
@@ -241,6 +242,12 @@ def queue_room(w: Ints, cycle: int) -> int:
         if queued == 0:
             now = cycle
             break
+        if queued == w[NOW + S_LATE_END] - w[NOW + S_LATE]:
+            # Only such are left as leave late; a core that waits for long must not be stepped through cycle by cycle.
+            due = w[LATE + (w[NOW + S_LATE] & (RING - 1))]
+            if due > now:
+                now = due if queued >= size else min(due, cycle)
+                continue
         queued -= w[CALENDAR + (now & (CALENDAR_SIZE - 1))]
         w[CALENDAR + (now & (CALENDAR_SIZE - 1))] = 0
         while w[NOW + S_LATE] < w[NOW + S_LATE_END] and w[LATE + (w[NOW + S_LATE] & (RING - 1))] <= now:
@@ -309,10 +316,10 @@ def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
         asked = w[NOW + S_FETCH]
         if w[NOW + S_FETCHED] > 0 and w[CORE + C_LINE_AHEAD] == 0:
             asked += 1
-        address = physical(w, line * w[CORE + C_FETCH_LINE])
         t = to_time(w, asked)
         if w[WALK + K_ON]:
             t = translate(w, TLB_FETCH, pc, t)
+        address = physical(w, line * w[CORE + C_FETCH_LINE])
         done = to_cycle(w, access(w, fetch_level, address, t, FETCH, pc))
         if done > asked + 1:
             w[NOW + S_FRONT] = CPI_FETCH
@@ -450,18 +457,19 @@ def close_branch(w: Ints, target: int) -> None:
 
 @jit
 def enter_window(w: Ints, number: int, loads: int, stores: int, cycle: int) -> int:
-    """Return the first cycle at or after `cycle` with a free entry in reorder buffer, load and store queue."""
+    """Return the first cycle at or after `cycle` with a free entry in reorder buffer, load and store queue.
+
+    An instruction with more operands than a queue has entries waits until the queue is empty.
+    """
     delay = w[CORE + C_FREE_DELAY]
     if number >= w[CORE + C_ROB]:
         cycle = max(cycle, w[COMMITTED + ((number - w[CORE + C_ROB]) & (RING - 1))] + delay)
     if loads and w[NOW + S_LOADS] + loads > w[CORE + C_LQ]:
-        cycle = max(
-            cycle, w[LOAD_FREE + ((w[NOW + S_LOADS] + loads - 1 - w[CORE + C_LQ]) & (RING - 1))] + delay
-        )
+        last = w[NOW + S_LOADS] - 1 + min(0, loads - w[CORE + C_LQ])
+        cycle = max(cycle, w[LOAD_FREE + (last & (RING - 1))] + delay)
     if stores and w[NOW + S_STORES] + stores > w[CORE + C_SQ]:
-        cycle = max(
-            cycle, w[STORE_FREE + ((w[NOW + S_STORES] + stores - 1 - w[CORE + C_SQ]) & (RING - 1))] + delay
-        )
+        last = w[NOW + S_STORES] - 1 + min(0, stores - w[CORE + C_SQ])
+        cycle = max(cycle, w[STORE_FREE + (last & (RING - 1))] + delay)
     return cycle
 
 
@@ -470,13 +478,11 @@ def take_registers(w: Ints, ints: int, fps: int, cycle: int) -> int:
     """Return the first cycle at or after `cycle` with free registers and room in the issue queue."""
     delay = w[CORE + C_FREE_DELAY]
     if ints and w[NOW + S_INT] + ints > w[CORE + C_INT_REGS]:
-        cycle = max(
-            cycle, w[INT_FREE + ((w[NOW + S_INT] + ints - 1 - w[CORE + C_INT_REGS]) & (RING - 1))] + delay
-        )
+        last = w[NOW + S_INT] - 1 + min(0, ints - w[CORE + C_INT_REGS])
+        cycle = max(cycle, w[INT_FREE + (last & (RING - 1))] + delay)
     if fps and w[NOW + S_FP] + fps > w[CORE + C_FP_REGS]:
-        cycle = max(
-            cycle, w[FP_FREE + ((w[NOW + S_FP] + fps - 1 - w[CORE + C_FP_REGS]) & (RING - 1))] + delay
-        )
+        last = w[NOW + S_FP] - 1 + min(0, fps - w[CORE + C_FP_REGS])
+        cycle = max(cycle, w[FP_FREE + (last & (RING - 1))] + delay)
     return queue_room(w, cycle)
 
 

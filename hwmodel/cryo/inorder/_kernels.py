@@ -108,9 +108,10 @@ from hwmodel.cryo.stages._kernels import (
     pipe_room,
     port_free,
     room_for_store,
+    translated,
     wrong_path,
 )
-from hwmodel.cryo.words._kernels import PAGE, PAGE_FULL, PATH
+from hwmodel.cryo.words._kernels import PAGE, PAGE_FULL, PATH, TLB_DATA
 from hwmodel.kernel.compiled import Ints, jit
 
 
@@ -321,6 +322,8 @@ def run_inorder(
                 cause = CPI_L1 + min(depth, 3)
             if stores:
                 moved = max(done, w[RUN + R_LEFT])
+                for n in range(stores):
+                    moved = translated(w, TLB_DATA, addresses[used + loads + n], moved)
                 transfers = w[RUN + R_OPERATIONS] - w[PARAMETERS + I_TRANSFERS]
                 if transfers >= 0 and w[MEMORY_COMMIT + (transfers & (RING - 1))] > moved:
                     moved = w[MEMORY_COMMIT + (transfers & (RING - 1))] + 1

@@ -10,8 +10,6 @@ from __future__ import annotations
 from hwmodel.cryo.lines._kernels import (
     busy_mshrs,
     dram_read,
-    dram_write,
-    drop,
     find,
     first_free,
     insert,
@@ -23,10 +21,17 @@ from hwmodel.cryo.ports._kernels import port_access
 from hwmodel.cryo.words._kernels import (
     COUNT,
     DIRTY,
+    E_ALLOCATE,
+    E_ARRAY,
+    E_EARLY,
+    E_HELD,
+    E_OWNER,
+    E_PREFETCH,
+    E_STORE,
+    E_THROUGH,
     FETCH,
     H_READY,
     HISTOGRAM,
-    L_ABOVE,
     L_BLOCKS,
     L_BUS_ANSWER,
     L_BUS_DEN,
@@ -39,7 +44,6 @@ from hwmodel.cryo.words._kernels import (
     L_FILL_HOLDS,
     L_FLIGHT,
     L_HIT,
-    L_INCLUSIVE,
     L_INTERVAL,
     L_MSHRS,
     L_NEXT,
@@ -54,6 +58,7 @@ from hwmodel.cryo.words._kernels import (
     L_TAG,
     LEVEL,
     LINE_BITS,
+    MORE,
     N_BLOCKED,
     N_LATENCY,
     N_MERGED,
@@ -65,7 +70,6 @@ from hwmodel.cryo.words._kernels import (
     N_READ_MISSES,
     N_READS,
     N_WRITE_MISSES,
-    N_WRITEBACKS,
     N_WRITES,
     P_COUNT,
     P_LEVEL,
@@ -82,63 +86,23 @@ from hwmodel.cryo.words._kernels import (
     S_BLOCK_TO,
     S_LATENCY,
     S_PREFETCH_FREE,
+    SHARED,
     STATE,
     WRITE,
     after,
     edge,
     take_slot,
 )
+from hwmodel.cryo.writes._kernels import (
+    announce,
+    array_cycle,
+    give_way,
+    hit_time,
+    leave,
+    write_back,
+    write_through,
+)
 from hwmodel.kernel.compiled import Ints, jit
-
-
-@jit
-def write_back(w: Ints, k: int, line: int, t: int) -> None:
-    """Send a dirty line from level k to the level below, and on from there as far as it goes."""
-    while True:
-        w[COUNT + k * 16 + N_WRITEBACKS] += 1
-        below = w[LEVEL + k * 32 + L_NEXT]
-        take_slot(
-            w,
-            3 * k + 1,
-            edge(t, w[LEVEL + k * 32 + L_BUS_NUM], w[LEVEL + k * 32 + L_BUS_DEN]),
-            1,
-            w[LEVEL + k * 32 + L_BUS_LINE] + w[LEVEL + k * 32 + L_BUS_HEADER],
-        )
-        if below < 0:
-            dram_write(w, line, t)
-            return
-        w[COUNT + below * 16 + N_WRITES] += 1
-        place = find(w, below, line)
-        if place >= 0:
-            w[place] |= DIRTY
-            promote(w, below, line, place)
-            return
-        w[COUNT + below * 16 + N_WRITE_MISSES] += 1
-        out = insert(w, below, line, DIRTY, t)
-        if out < 0:
-            return
-        dirty = leave(w, below, out)
-        if not dirty:
-            return
-        line = out >> 3
-        k = below
-
-
-@jit
-def leave(w: Ints, k: int, word: int) -> bool:
-    """Note that a line left level k; where the level is inclusive it leaves the levels above. Is it dirty?"""
-    dirty = word & DIRTY
-    if w[LEVEL + k * 32 + L_INCLUSIVE]:
-        above = w[LEVEL + k * 32 + L_ABOVE]
-        j = 0
-        while above:
-            if above & 1:
-                gone = drop(w, j, word >> 3)
-                if gone >= 0:
-                    dirty |= gone & DIRTY
-            above >>= 1
-            j += 1
-    return dirty != 0
 
 
 @jit
@@ -163,53 +127,86 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
     line = address >> LINE_BITS
     depth = 0
     data = t
+    header = 0  # time after t at which the whole request is there, where it is looked up before
+    upgrade = False  # a store found its line, and asks for permission only
+    moved = 0  # what the line brings to the level above: DIRTY, SHARED or nothing
     while True:
         num = w[LEVEL + k * 32 + L_NUM]
         den = w[LEVEL + k * 32 + L_DEN]
         skip = own and depth == 0
+        store = kind == WRITE and depth == 0
         if not skip and w[STATE + k * 8 + S_BLOCK_FROM] <= t < w[STATE + k * 8 + S_BLOCK_TO]:
             w[COUNT + k * 16 + N_BLOCKED] += w[STATE + k * 8 + S_BLOCK_TO] - t
             t = w[STATE + k * 8 + S_BLOCK_TO]
         cycle = edge(t, num, den)
         if w[LEVEL + k * 32 + L_INTERVAL] > 0 and not skip:
-            taken = take_slot(w, 3 * k, cycle, w[LEVEL + k * 32 + L_PORTS], w[LEVEL + k * 32 + L_INTERVAL])
+            if w[MORE + k * 16 + E_ARRAY]:
+                taken = array_cycle(w, k, line, cycle, store)
+            else:
+                taken = take_slot(
+                    w, 3 * k, cycle, w[LEVEL + k * 32 + L_PORTS], w[LEVEL + k * 32 + L_INTERVAL]
+                )
             w[COUNT + k * 16 + N_PORT] += (taken - cycle) * num // den
             cycle = taken
         if not skip:
-            if kind == WRITE and depth == 0:
+            if store:
                 w[COUNT + k * 16 + N_WRITES] += 1
             elif kind == PREFETCH:
                 w[COUNT + k * 16 + N_PREFETCH_REQUESTS] += 1
-            else:
+            elif not upgrade:
                 w[COUNT + k * 16 + N_READS] += 1
             place = find(w, k, line)
-            if place >= 0:
+            if place >= 0 and not (store and w[place] & SHARED):
                 arrived = w[w[H_READY] + place]
                 word = w[place]
                 prefetched = word & PREFETCHED
                 if prefetched:
                     w[COUNT + k * 16 + N_PREFETCH_USEFUL] += 1
                     word &= ~PREFETCHED
-                if kind == WRITE and depth == 0:
-                    word |= DIRTY
+                if store:
+                    if not w[MORE + k * 16 + E_THROUGH]:
+                        word |= DIRTY
+                elif word & DIRTY and depth > 0 and w[MORE + k * 16 + E_OWNER] and kind != FETCH:
+                    # Who is given a line that was waited for here may not own it, unless it asked for that.
+                    moved = DIRTY if arrived <= t or kind == WRITE else SHARED
+                    if moved == DIRTY:
+                        word &= ~DIRTY
                 w[place] = word
                 promote(w, k, line, place)
-                data = (cycle + w[LEVEL + k * 32 + L_HIT]) * num // den
+                if depth == 0 and not store and arrived + w[LEVEL + k * 32 + L_REST] <= t:
+                    data = (cycle + w[LEVEL + k * 32 + L_HIT]) * num // den
+                else:
+                    late = edge(header, num, den) if header > 0 else 0
+                    data = hit_time(w, k, cycle, t, arrived, late, store, depth == 0)
                 if arrived > t:
                     w[COUNT + k * 16 + N_MERGED] += 1
                     miss(w, k, READ if kind == WRITE and depth > 0 else kind)
-                data = max(data, arrived + w[LEVEL + k * 32 + L_REST])
                 if (
                     w[LEVEL + k * 32 + L_PREFETCH]
                     and (arrived > t or (prefetched and w[LEVEL + k * 32 + L_ON_HIT]))
                     and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH])
                 ):
                     train(w, k, requestor, pc, address, t)
+                if store and w[MORE + k * 16 + E_THROUGH]:
+                    write_through(w, k, line, data)
                 break
+            if place >= 0:
+                upgrade = True
+                arrived = w[w[H_READY] + place]
+                if arrived > t:
+                    w[COUNT + k * 16 + N_MERGED] += 1
+                    t = arrived + w[LEVEL + k * 32 + L_REST]
+                    cycle = max(cycle, edge(t, num, den))
+            else:
+                upgrade = False
             # Below the first level a store asks for the line like a load; writes there are lines written back.
             miss(w, k, READ if kind == WRITE and depth > 0 else kind)
             if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
                 train(w, k, requestor, pc, address, t)
+            if store and not w[MORE + k * 16 + E_ALLOCATE]:
+                data = (cycle + w[MORE + k * 16 + E_STORE]) * num // den
+                write_through(w, k, line, data)
+                break
         free = first_free(w, k)
         if free > t:
             w[COUNT + k * 16 + N_BLOCKED] += free - t
@@ -218,20 +215,27 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         w[PATH + depth * 2 + 0] = k
         w[PATH + depth * 2 + 1] = t
         depth += 1
-        t = (cycle + w[LEVEL + k * 32 + L_TAG]) * num // den
-        bus = take_slot(
-            w,
-            3 * k + 1,
-            edge(t, w[LEVEL + k * 32 + L_BUS_NUM], w[LEVEL + k * 32 + L_BUS_DEN]),
-            1,
-            max(1, w[LEVEL + k * 32 + L_BUS_HEADER]),
-        )
-        t = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * w[LEVEL + k * 32 + L_BUS_NUM] // w[
-            LEVEL + k * 32 + L_BUS_DEN
-        ] + w[LEVEL + k * 32 + L_FLIGHT]
+        t = (
+            cycle + (w[MORE + k * 16 + E_PREFETCH] if skip else w[LEVEL + k * 32 + L_TAG])
+        ) * num // den + header
+        num = w[LEVEL + k * 32 + L_BUS_NUM]
+        den = w[LEVEL + k * 32 + L_BUS_DEN]
+        if skip and w[MORE + k * 16 + E_HELD]:
+            give_way(w, k, t)
+        begin = edge(t, num, den)
+        bus = take_slot(w, 3 * k + 1, begin, 1, max(1, w[LEVEL + k * 32 + L_BUS_HEADER]))
+        header = 0
+        if w[MORE + k * 16 + E_EARLY]:
+            # A request that finds the bus free enters it between edges; one that waited enters at an edge.
+            if bus > begin:
+                t = bus * num // den
+            header = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * num // den - t
+        else:
+            t = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * num // den
+        t += w[LEVEL + k * 32 + L_FLIGHT]
         k = w[LEVEL + k * 32 + L_NEXT]
         if k < 0:
-            data = dram_read(w, line, t)
+            data = dram_read(w, line, t) + header
             break
     w[PATH + 7 * 2 + 0] = depth
     while depth > 0:
@@ -244,9 +248,34 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
             3 * k + 2,
             edge(data + w[LEVEL + k * 32 + L_FLIGHT], num, den),
             1,
-            w[LEVEL + k * 32 + L_BUS_LINE] + w[LEVEL + k * 32 + L_BUS_HEADER],
+            w[LEVEL + k * 32 + L_BUS_HEADER] + (0 if upgrade else w[LEVEL + k * 32 + L_BUS_LINE]),
         )
         arrival = (bus + w[LEVEL + k * 32 + L_BUS_ANSWER]) * num // den
+        if upgrade:
+            place = find(w, k, line)
+            if place >= 0:
+                w[place] = (w[place] | DIRTY) & ~SHARED
+        else:
+            flags = 0
+            if kind == WRITE and depth == 0 and not w[MORE + k * 16 + E_THROUGH]:
+                flags = DIRTY
+            if kind == PREFETCH and own and depth == 0:
+                flags = PREFETCHED
+            if moved == DIRTY and depth > 0:
+                if kind != WRITE:
+                    flags |= DIRTY
+                    moved = SHARED
+            else:
+                flags |= moved
+            out = insert(w, k, line, flags, arrival)
+            if out >= 0:
+                if leave(w, k, out):
+                    taken = write_back(w, k, out >> 3, arrival)
+                    if taken > arrival:
+                        arrival = taken
+                        w[w[H_READY] + find(w, k, line)] = arrival
+                elif w[MORE + k * 16 + E_OWNER]:
+                    announce(w, k, out >> 3, arrival)
         data = after(
             arrival, w[LEVEL + k * 32 + L_FILL], w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN]
         )
@@ -256,14 +285,8 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
             if free > w[PATH + depth * 2 + 1]:
                 w[STATE + k * 8 + S_BLOCK_FROM] = w[PATH + depth * 2 + 1]
                 w[STATE + k * 8 + S_BLOCK_TO] = free
-        flags = 0
-        if kind == WRITE and depth == 0:
-            flags = DIRTY
-        if kind == PREFETCH and own and depth == 0:
-            flags = PREFETCHED
-        out = insert(w, k, line, flags, arrival)
-        if out >= 0 and leave(w, k, out):
-            write_back(w, k, out >> 3, arrival)
+        if kind == WRITE and depth == 0 and w[MORE + k * 16 + E_THROUGH]:
+            write_through(w, k, line, data)
     return data
 
 

@@ -27,6 +27,7 @@ from hwmodel.cryo.core._kernels import (
     C_LATE_RENAME,
     C_LOAD_DELAY,
     C_LOAD_PORTS,
+    C_LOADS_LEAVE,
     C_POSTED,
     C_QUEUE_HOLDS,
     C_RENAME,
@@ -52,6 +53,7 @@ from hwmodel.cryo.core._kernels import (
     DECODED,
     FP_FREE,
     INT_FREE,
+    KNOWN,
     LOAD_FREE,
     NOW,
     OP_SYSTEM,
@@ -71,6 +73,7 @@ from hwmodel.cryo.core._kernels import (
     S_FRONT,
     S_INSTRUCTIONS,
     S_INT,
+    S_LINE,
     S_LOADS,
     S_MEMORY_OPS,
     S_OPEN,
@@ -87,6 +90,10 @@ from hwmodel.cryo.core._kernels import (
     S_STORES,
     S_UOP_HIT,
     S_VIOLATIONS,
+    S_WARM,
+    S_WARM_PC,
+    S_WARM_SIZE,
+    S_WARM_TAKEN,
     SETS,
     SETS_AT,
     STACK,
@@ -121,6 +128,7 @@ from hwmodel.cryo.memory._kernels import (
     access,
     touch,
 )
+from hwmodel.cryo.stages._kernels import R_LINE, R_OPEN, RUN
 from hwmodel.cryo.tlb._kernels import touch_page, translate
 from hwmodel.cryo.uops._kernels import fetch_decoded, load_by_address
 from hwmodel.cryo.words._kernels import (
@@ -141,7 +149,14 @@ from hwmodel.kernel.compiled import Ints, jit
 @jit
 def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: int) -> int:
     """Return the cycle in which a load that executes at `execute` has its data, or -(store + 1) if it has to be redone."""
-    cycle = book(w, 1, execute + w[CORE + C_LOAD_DELAY], w[CORE + C_LOAD_PORTS])
+    cycle = execute + w[CORE + C_LOAD_DELAY]
+    if w[CORE + C_DEPENDENCE] == KNOWN:
+        # It waits for the stores whose bytes it reads, and for no others.
+        wrong = violating_store(w, address, size, cycle)
+        while wrong >= 0:
+            cycle = w[STORE + (wrong & (RING - 1)) * 8 + W_EXECUTE]
+            wrong = violating_store(w, address, size, cycle)
+    cycle = book(w, 1, cycle, w[CORE + C_LOAD_PORTS])
     wrong = violating_store(w, address, size, cycle)
     older = older_store(w, address, size, cycle)
     place = older & (RING - 1)
@@ -298,21 +313,29 @@ def run_ooo(
         if gap > 0:
             w[STACK + CPI_BASE] += 1
             if gap > 1:
+                # The gap goes to what took most of it: the way to the window, the wait there, or the execution.
+                front = dispatch - before
+                waited = issue - max(dispatch, before)
+                took = complete - max(execute, before)
+                booked = cause
                 if serial:
-                    cause = CPI_SERIAL
-                elif depth >= 0 and complete - execute > issue - dispatch:
-                    cause = CPI_L1 + min(depth, 3)
-                elif issue == dispatch:
-                    cause = w[NOW + S_FRONT]
+                    booked = CPI_SERIAL
+                elif took >= waited and took >= front:
+                    booked = CPI_L1 + min(depth, 3) if depth >= 0 else CPI_DEPENDENCE
+                elif front > waited:
+                    booked = w[NOW + S_FRONT]
                     if rename > wanted:
-                        cause = CPI_QUEUE
-                    elif cause == CPI_BASE:
-                        cause = CPI_DEPENDENCE
-                w[STACK + cause] += gap - 1
+                        booked = CPI_QUEUE
+                    elif booked == CPI_BASE:
+                        booked = CPI_DEPENDENCE
+                w[STACK + booked] += gap - 1
         w[NOW + S_FRONT] = CPI_BASE if fetched + 8 < commit else w[NOW + S_FRONT]
         w[COMMITTED + (number & (RING - 1))] = commit
         for _ in range(loads):
-            w[LOAD_FREE + (w[NOW + S_LOADS] & (RING - 1))] = commit + 1
+            free = commit + 1
+            if w[CORE + C_LOADS_LEAVE]:
+                free = max(complete + 1, w[LOAD_FREE + ((w[NOW + S_LOADS] - 1) & (RING - 1))])
+            w[LOAD_FREE + (w[NOW + S_LOADS] & (RING - 1))] = free
             w[NOW + S_LOADS] += 1
         for n in range(stores):
             address = addresses[used + loads + n]
@@ -343,9 +366,12 @@ def run_ooo(
                 w[SETS_AT : SETS_AT + 2 * SETS] = -1
         release = complete if (loads or stores) and w[CORE + C_QUEUE_HOLDS] else issue
         leave_queue(w, release)
+        # Whoever waits for the result waits for what this instruction waited for, if that was the longer part.
         why = CPI_DEPENDENCE
         if depth >= 0:
             why = CPI_L1 + min(depth, 3)
+        if issue - dispatch > complete - execute:
+            why = cause
         for d in range(destinations.shape[1]):
             register = destinations[static, d]
             if register:
@@ -380,6 +406,14 @@ def run_ooo(
 
 
 @jit
+def close_warm(w: Ints, target: int) -> None:
+    """Show the branch that was warmed last to the predictor, now that its target is known."""
+    kind = w[NOW + S_WARM]
+    w[NOW + S_WARM] = 0
+    predict(w, w[NOW + S_WARM_PC], kind, w[NOW + S_WARM_SIZE], w[NOW + S_WARM_TAKEN] != 0, target)
+
+
+@jit
 def warm(
     w: Ints, pcs: Ints, facts: Ints, ids: Ints, addresses: Ints, data_level: int, fetch_level: int
 ) -> int:
@@ -389,15 +423,21 @@ def warm(
     """
     used = 0
     line = -1
-    open_branch = -1
-    open_taken = False
     translated = w[WALK + K_ON]
+    # The fetch buffer and the branch that the timed run before left behind; what follows it is known now.
+    w[NOW + S_LINE] = -1
+    w[RUN + R_LINE] = -1
+    if w[NOW + S_OPEN]:
+        w[NOW + S_WARM : NOW + S_WARM + 4] = w[NOW + S_OPEN : NOW + S_OPEN + 4]
+        w[NOW + S_OPEN] = 0
+    if w[RUN + R_OPEN]:
+        w[NOW + S_WARM : NOW + S_WARM + 4] = w[RUN + R_OPEN : RUN + R_OPEN + 4]
+        w[RUN + R_OPEN] = 0
     for i in range(ids.shape[0]):
         static = ids[i] & 0x7FFFFFFF
         pc = pcs[static]
-        if open_branch >= 0:
-            predict(w, pcs[open_branch], facts[open_branch, 2], facts[open_branch, 0], open_taken, pc)
-            open_branch = -1
+        if w[NOW + S_WARM]:
+            close_warm(w, pc)
         if pc >> 6 != line:
             line = pc >> 6
             if translated:
@@ -410,8 +450,10 @@ def warm(
             touch(w, data_level, address >> 6, n >= facts[static, 3])
         used += facts[static, 3] + facts[static, 4]
         if facts[static, 2]:
-            open_branch = static
-            open_taken = ids[i] >> 31 != 0
+            w[NOW + S_WARM] = facts[static, 2]
+            w[NOW + S_WARM_PC] = pc
+            w[NOW + S_WARM_SIZE] = facts[static, 0]
+            w[NOW + S_WARM_TAKEN] = ids[i] >> 31
         if w[PAGE + PAGE_FULL]:
             return -1
     return used

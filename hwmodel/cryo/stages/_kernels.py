@@ -10,6 +10,7 @@ from hwmodel.cryo.branch._kernels import B_BTB_MASK, B_SHIFT, SHAPE
 from hwmodel.cryo.core._kernels import CORE_END
 from hwmodel.cryo.lines._kernels import find, promote
 from hwmodel.cryo.memory._kernels import access, latency_bin
+from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     COUNT,
     DIRTY,
@@ -17,6 +18,7 @@ from hwmodel.cryo.words._kernels import (
     H_BTB,
     H_READY,
     HISTOGRAM,
+    K_ON,
     L_BASE,
     L_DEN,
     L_HIT,
@@ -40,6 +42,9 @@ from hwmodel.cryo.words._kernels import (
     S_BLOCK_TO,
     S_LATENCY,
     STATE,
+    TLB_DATA,
+    TLB_FETCH,
+    WALK,
     WRITE,
     edge,
     physical,
@@ -63,7 +68,6 @@ I_LINE_SHIFT = 12  # bytes of a fetched line, as a shift
 I_ACCESSES = 13  # accesses that may be in the memory system
 I_STORES = 14  # entries of the store buffer
 I_TRANSFERS = 15  # memory operations between the request queue and their commit
-I_COLUMNS = 16
 
 CLASS_LOAD = 12  # rows of units beyond the operation classes
 CLASS_STORE = 13
@@ -274,14 +278,25 @@ def send(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int) -> i
 
 
 @jit
+def translated(w: Ints, which: int, address: int, cycle: int) -> int:
+    """Return the cycle in which the translation of an address that is asked for at `cycle` is known."""
+    if w[WALK + K_ON] == 0:
+        return cycle
+    num = w[PARAMETERS + I_NUM]
+    den = w[PARAMETERS + I_DEN]
+    return max(cycle, edge(translate(w, which, address, cycle * num // den), num, den))
+
+
+@jit
 def fetch_line(w: Ints, level: int, line: int, cycle: int, pc: int) -> int:
     """Ask for a line at a cycle; return the cycle in which it is there."""
     address = line << w[PARAMETERS + I_LINE_SHIFT]
     page = address >> PAGE_BITS
+    w[RUN + R_LINES] += 1
+    cycle = translated(w, TLB_FETCH, address, cycle)
     if page != w[RUN + R_PAGE]:
         w[RUN + R_PAGE] = page
         w[RUN + R_FRAME] = physical(w, page << PAGE_BITS)
-    w[RUN + R_LINES] += 1
     return send(w, level, w[RUN + R_FRAME] | (address & ((1 << PAGE_BITS) - 1)), cycle, FETCH, pc)
 
 
@@ -372,6 +387,7 @@ def load_value(w: Ints, level: int, address: int, size: int, cycle: int, pc: int
     `R_LEFT` then holds when it left the queue. In a cycle the request that waits comes first, then the store buffer,
     then a new request.
     """
+    cycle = translated(w, TLB_DATA, address, cycle)
     ready = cycle
     newest = w[RUN + R_STORES] - 1
     if w[RUN + R_STORE_COMMIT] > ready:

@@ -39,6 +39,7 @@ H_PORTS = 63  # words of the mapped ports, 0: there are none
 MAX_LEVELS = 8
 MAX_MSHRS = 64
 MAX_BANKS = 64
+MAX_BUFFER = 64
 LEVEL = 64
 STATE = LEVEL + MAX_LEVELS * 32
 COUNT = STATE + MAX_LEVELS * 8
@@ -54,7 +55,9 @@ PAGE_NEAR = PAGE + 16
 NEAR_PAGES = 64
 TLB = PAGE_NEAR + 2 * NEAR_PAGES
 WALK = TLB + 3 * 16
-MEMORY_END = WALK + 64
+MORE = WALK + 64
+BUFFER = MORE + MAX_LEVELS * 16
+MEMORY_END = BUFFER + MAX_LEVELS * MAX_BUFFER
 
 LINE_BITS = 6
 
@@ -93,6 +96,29 @@ L_REST = 29  # femtoseconds from the arrival of a line's first word to that of i
 L_FILL_HOLDS = 30  # 1: a miss register is held until the line is filled
 L_COLUMNS = 31
 
+# further columns of a level, in `MORE`: what few machines have
+E_STORE = 0  # cycles from a store that hits to its answer
+E_PREFETCH = 1  # cycles after which a prefetch of the level's own goes down
+E_OWNER = 2  # 1: a dirty line moves up with its data, and a clean one that leaves is announced below
+E_EARLY = (
+    3  # 1: a request is looked up below when it enters the bus, and its header's time is paid afterwards
+)
+E_BUFFER = 4  # entries of the write buffer; 0: no limit
+E_THROUGH = 5  # 1: stores go to the level below at once
+E_ALLOCATE = 6  # 1: a store that misses brings its line
+E_ARRAY = 7  # ARRAY_*
+E_RESTORE = 8  # cycles for which an array is busy after a read, its latency included
+E_LOOP = 9  # words of a loop of a shift register
+E_SHIFT_NUM = 10  # period of the shift clock
+E_SHIFT_DEN = 11
+E_HELD = 12  # state: entries of the write buffer that are taken
+E_FIRST = 13  # state: which entry is the oldest
+E_COLUMNS = 14
+
+ARRAY_RANDOM = 0
+ARRAY_DESTRUCTIVE = 1
+ARRAY_SHIFT = 2
+
 PREFETCH_NONE = 0
 PREFETCH_NEXT = 1
 PREFETCH_STRIDE = 2
@@ -108,7 +134,6 @@ S_PREFETCH_FREE = 2  # when the prefetcher may send again
 S_RANDOM = 3
 S_LATENCY = 4  # the read latency counted last, and its bin: most reads take as long as the one before
 S_BIN = 5
-S_COLUMNS = 6
 
 N_READS = 0
 N_READ_MISSES = 1
@@ -123,10 +148,10 @@ N_PREFETCH_USEFUL = 9
 N_BLOCKED = 10  # femtoseconds that requests waited for a miss register
 N_PORT = 11  # femtoseconds that requests waited for a port
 N_LATENCY = 12  # sum of read latencies, femtoseconds
-N_COLUMNS = 13
 
 DIRTY = 1
 PREFETCHED = 2
+SHARED = 4  # the level below holds the line dirty: a store has to ask for it
 
 # ------------------------------------------------------------------------------------------------------- DRAM
 D_CONTROLLER = 0  # femtoseconds of the controller, both ways together
@@ -150,7 +175,6 @@ D_CLOCK = 17  # femtoseconds of the controller's clock, at whose edges a read be
 D_HOLDS = 18  # 1: a bank takes its next access when the last has left the data bus
 D_SPREAD = 19  # 1: neighbouring lines lie in other banks, whose numbers are mixed with the row
 D_CLOSES = 20  # 1: a refresh closes all rows
-D_COLUMNS = 21
 
 B_ROW = 0  # open row, -1: closed
 B_COLUMN = 1  # earliest column command
@@ -158,7 +182,6 @@ B_PRECHARGE = 2  # earliest precharge
 B_HITS = 3  # accesses since the row was opened
 B_ACTIVE = 4  # earliest activation
 B_EPOCH = 5  # refresh after which the row was opened
-B_COLUMNS = 6
 
 # statistics of the memory, kept in `drams`
 M_READS = 0
@@ -167,7 +190,6 @@ M_ROW_HITS = 2
 M_WRITES_WAITING = 3
 M_BUSY = 4  # femtoseconds of bus time
 M_LAST_ACTIVE = 5
-M_COLUMNS = 6
 
 # kinds of request
 READ = 0

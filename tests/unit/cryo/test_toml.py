@@ -61,13 +61,14 @@ def test_times_may_have_units_and_units_of_a_core_their_own_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("32 kB", 32768), ("1MB", 1 << 20), ("64", 64), (128, 128), ("2 GiB", 2 << 30)]
+    ("text", "size"),
+    [("32 kB", 32768), ("1MB", 1 << 20), ("64", 64), (128, 128), ("2 GiB", 2 << 30), ("1.5 kB", 1536)],
 )
 def test_sizes_are_binary(text: str | int, size: int) -> None:
     assert read_size(text, "l1d") == size
 
 
-@pytest.mark.parametrize("text", ["32 kilo", "", "-4 kB", "1.5 kB", 3.5, True, None])
+@pytest.mark.parametrize("text", ["32 kilo", "", "-4 kB", 3.5, True, None])
 def test_what_is_no_size_is_refused(text: object) -> None:
     with pytest.raises(SpecError, match="no size"):
         read_size(text, "l1d")
@@ -133,3 +134,44 @@ def test_a_domain_set_names_the_levels_at_the_fast_clock(domains: str, fast: set
 def test_an_unknown_domain_set_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="l1l3"):
         at_clock(cryo_ooo(), "100 GHz", "l1l3")
+
+
+def test_a_translation_table_switches_tlbs_on_and_off() -> None:
+    assert cryo_ooo().translation is None
+    made = machine_from({"translation": {"data": {"sets": 8}, "page": "2 MB", "depth": 3}}).translation
+    assert made is not None
+    assert (made.data.sets, made.data.ways, made.page, made.depth) == (8, 4, 2 << 20, 3)
+    assert machine_from({"preset": "champsim", "translation": False}).translation is None
+
+
+def test_walk_caches_are_a_list() -> None:
+    caches = [{"level": 2, "sets": 4, "ways": 8}]
+    made = machine_from({"translation": {"caches": caches}}).translation
+    assert made is not None
+    assert [(c.level, c.sets, c.ways) for c in made.caches] == [(2, 4, 8)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{"data": 3}, {"caches": 3}, {"caches": [{"level": 2}]}, {"pages": 4096}, {"data": {"set": 4}}, True],
+)
+def test_a_translation_that_is_none_is_refused(table: object) -> None:
+    with pytest.raises(HwmodelError):
+        machine_from({"translation": table})
+
+
+def test_arrays_and_write_policies_are_settings() -> None:
+    machine = machine_from(
+        {
+            "l1d": {"readout": "destructive", "restore": "1 ns", "write": "through", "allocate": False},
+            "l3": {"organisation": "shift-register", "loop": 64, "shift_clock": "50 GHz", "write_buffer": 4},
+        }
+    )
+    assert (machine.l1d.busy_after_read, machine.l1d.write, machine.l1d.allocate) == (2 + 4, "through", False)
+    assert machine.l3 is not None
+    assert (machine.l3.loop, machine.l3.shift_clock, machine.l3.write_buffer) == (64, GHz(50), 4)
+
+
+def test_cycles_are_not_given_as_times() -> None:
+    with pytest.raises(SpecError, match="whole number"):
+        machine_from({"l1d": {"latency": "1 ns"}})
