@@ -176,7 +176,7 @@ def _headline(spec: Spec, swept: Swept) -> dict[str, Any]:
     for core in spec.cores:
         for domains in spec.sets:
             mean = swept.mean_speedup(core, domains, spec.clocks[-1])
-            found[f"{core}_{domains}_speedup_at_{_name(spec.clocks[-1]).replace(' ', '_')}"] = mean
+            found[f"{core}_{domains}_speedup_at_{_name(spec.clocks[-1]).replace(' ', '')}"] = mean
     return found
 
 
