@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,10 @@ __all__ = ["NonceRecord", "read_records", "records_of", "word32"]
 
 MAX_RECORDS = 1_000_000
 MAX_FILE_BYTES = 1 << 28
+MAX_TIME_MS = 1e15
+"""Some 30,000 years; beyond it a double no longer holds a fraction of a ms."""
+
+HEX_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class NonceRecord:
 def word32(value: Any, what: str) -> int:
     """Read 32 bits from an integer, or from hexadecimal text with or without 0x.
 
+    Text of more than eight decimal digits cannot be hexadecimal, and is read as decimal.
+
     Raises:
         StimulusError: no number, or outside 0 ... 2**32 - 1.
 
@@ -42,8 +47,9 @@ def word32(value: Any, what: str) -> int:
     """
     number = value
     if isinstance(value, str):
+        long = len(value) > HEX_DIGITS and value.isascii() and value.isdecimal() and value[0] != "0"
         try:
-            number = int(value, 16)
+            number = int(value, 10 if long else 16)
         except ValueError:
             number = None
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 1 << 32:
@@ -82,8 +88,10 @@ def _record(row: Any, where: str) -> NonceRecord:
     for name in ("nonce", "version"):
         if name not in row:
             raise StimulusError(f"{where} has no field '{name}'; add it as hexadecimal text")
-    if isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time):
-        raise StimulusError(f"{where}: {field}={time!r} is no time; give a finite number")
+    if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time) <= MAX_TIME_MS / scale:
+        raise StimulusError(
+            f"{where}: {field}={str(time)[:40]} is no time; give a number of at most {MAX_TIME_MS:g} ms"
+        )
     return NonceRecord(
         float(time) * scale,
         word32(row["nonce"], f"{where}: nonce"),
@@ -102,14 +110,14 @@ def read_records(path: str | Path) -> list[NonceRecord]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise StimulusError(f"{path}: more than {MAX_FILE_BYTES >> 20} MB; split the capture")
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise StimulusError(
             f"{path}: cannot be read: {error.strerror}; give a JSON file of records"
         ) from error
     except json.JSONDecodeError as error:
         raise StimulusError(f"{path}:{error.lineno}: column {error.colno}: no JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise StimulusError(f"{path}: no JSON text: {error}") from error
     if isinstance(rows, Mapping):
         rows = rows.get("records")

@@ -30,6 +30,17 @@ MIN_RECORDS = 4
 TICK_SD_MS = 10.0 / 12**0.5
 """Rounding to the 10 ms log tick of the firmware; no residual below six of these is called an outlier."""
 
+DOCUMENTED = (25, True)
+"""Width and byte order of a chip alone, as ESP-Miner documents the BM1366: nonces logged least significant byte first."""
+
+CLEARLY = 0.8
+"""A search keeps the documented width unless another leaves less than this share of its residual; closer ones count as equal."""
+
+SEARCHED = 6
+"""Records from which the width is searched: of 34 clocks one is bound to pass near four or five records."""
+
+LATEST_MS = 1e15
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -86,7 +97,7 @@ class ClockFit:
 
         Raises:
             StimulusError: nonce or version is no 32-bit word, or the run is not among those fitted.
-            SpecError: `passes` outside 1 ... 1e6.
+            SpecError: `passes` outside 1 ... 1e6, or `after_ms` beyond 1e15 ms either way.
 
         Example:
             >>> rows = [{"t_ms": 50 + 80 * (b + b / 16), "nonce": b << 20, "version": b << 16} for b in range(8)]
@@ -96,6 +107,8 @@ class ClockFit:
         """
         if not 1 <= passes <= 10**6:
             raise SpecError(f"predict: passes={passes} must lie in 1 ... 1000000")
+        if not abs(after_ms) <= LATEST_MS:
+            raise SpecError(f"predict: after_ms={after_ms} must lie within {LATEST_MS:g} ms of zero")
         if run is not None and run not in self.starts_ms:
             raise StimulusError(f"predict: run '{run}' was not fitted; known: {', '.join(self.starts_ms)}")
         start = self.t0_ms if run is None else self.starts_ms[run]
@@ -143,11 +156,12 @@ def fit_clock(
     """Fit arrival = t0 + P (batch + counter / 2^bits) to timed nonces.
 
     Batches alone fix period, wraps and gross outliers (a record further off than one batch is a host's doing,
-    which no counter can mend). Then the width is the one with the smallest residual.
+    which no counter can mend). Then the width is the one with the smallest residual; where a few records cannot
+    tell widths apart, the documented 25 bits stand.
 
     Parameters:
         records: `NonceRecord`, or mappings with t_ms (or t_us), nonce, version and perhaps run; four or more.
-        counter_bits: width of the counter; None searches 16 to 32.
+        counter_bits: width of the counter; None searches 16 to 32, or takes 25 for fewer than six records.
         nonce_swapped: whether nonces are logged least significant byte first; None tries both.
         drift: fit a steady change of the period too; needs a record more.
         geometry: how versions make batches; default that of the BM1366.
@@ -170,7 +184,8 @@ def fit_clock(
     if len(rows) < MIN_RECORDS + drift:
         raise StimulusError(f"fit_clock: {len(rows)} records; a clock needs {MIN_RECORDS + drift} or more")
     log = _Log(rows, geometry or Geometry(), drift, period_range_ms)
-    widths = list(BITS) if counter_bits is None else [counter_bits]
+    searched = list(BITS) if len(rows) >= SEARCHED + drift else [DOCUMENTED[0]]
+    widths = searched if counter_bits is None else [counter_bits]
     orders = [True, False] if nonce_swapped is None else [nonce_swapped]
     return log.fit([(bits, swap) for bits in widths for swap in orders], draws, seed)
 
@@ -211,9 +226,20 @@ class _Log:
         left = solve(self.matrix(choice), self.times, self.kept)[1]
         return float(np.sqrt(np.mean(left[self.kept] ** 2)))
 
+    def _chosen(self, choices: Sequence[tuple[int, bool]]) -> tuple[int, bool]:
+        """The choice with the least residual; among those that come as near the documented one, or its byte order.
+
+        Bytes read in the wrong order still begin with the counter's top byte, which is all that few records show.
+        """
+        found = {choice: self.rms(choice) for choice in choices}
+        near = [choice for choice in choices if CLEARLY * found[choice] <= min(found.values())]
+        if DOCUMENTED in near:
+            return DOCUMENTED
+        return min(near, key=lambda choice: (choice[1] != DOCUMENTED[1], found[choice]))
+
     def fit(self, choices: Sequence[tuple[int, bool]], draws: int, seed: int) -> ClockFit:
         """The best of the choices, with everything that is said about it."""
-        best = min(choices, key=self.rms)
+        best = self._chosen(choices)
         matrix = self.matrix(best)
         left = solve(matrix, self.times, self.kept)[1]
         self.kept = _without_outliers(left, self.kept, MIN_RECORDS + self.drift)
@@ -303,14 +329,21 @@ def analyse_clock(
     if predict is not None:
         passes = max(3, int(fit.wraps.max()) + 3)
         times = fit.predict(*predict, after_ms=after_ms, passes=passes).tolist()
+        last = max(record.t_ms for record in records)
+        following = float(fit.predict(*predict, after_ms=max(last, after_ms))[0])
         figures["predict"] = {
             "nonce": f"0x{word32(predict[0], 'nonce'):08x}",
             "version": f"0x{word32(predict[1], 'version'):08x}",
             "t_ms": times[0],
             "epoch_ms": fit.epoch_ms,
             "passes_ms": times,
+            "after_last_ms": following,
         }
         figures["predicted_ms"] = times[0]
         again = ", ".join(f"{time:.1f}" for time in times[1:])
-        lines += ["", f"predicted   {times[0]:.1f} ms; again at {again} ms (the same job, versions wrapped)"]
+        lines += [
+            "",
+            f"predicted   {times[0]:.1f} ms; again at {again} ms (the same job, versions wrapped)",
+            f"            first after the last record: {following:.1f} ms",
+        ]
     return figures, lines

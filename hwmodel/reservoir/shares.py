@@ -31,7 +31,9 @@ or with all twenty words so."""
 
 HEADER_BYTES = 80
 MAX_ROWS = 10_000_000
-MAX_LINE = 4096
+MAX_NUMBER = 1e15
+"""Of times and difficulties: squares and their sums stay far from the largest double."""
+
 DIFFICULTY_1 = 0xFFFF << 208
 COMPILED_FROM = 200_000
 """Rows from which the compiled hash is worth the time that loading it takes."""
@@ -192,9 +194,10 @@ class _Rows:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= MAX_NUMBER:
             raise StimulusError(
-                f"{self.path}:{line}: column '{column}': '{text[:80]}' is no finite number; mend or remove the row"
+                f"{self.path}:{line}: column '{column}': '{text[:80]}' is no finite number of at most {MAX_NUMBER:g}; "
+                "mend or remove the row"
             )
         return value
 

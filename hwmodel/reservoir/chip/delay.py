@@ -73,7 +73,7 @@ class EkvDelay:
         return np.asarray(2 * self.slope * mobility * phi**2 * root**2, np.float64)
 
     def delay(self, volts: npt.ArrayLike, celsius: npt.ArrayLike) -> Floats:
-        """Delay C V / I for C = 1; infinite at and below 0 V."""
+        """Delay C V / I for C = 1; infinite at and below 0 V. Below some 1.2 n kT/q it rises with V, as C V does."""
         given = np.asarray(volts, np.float64)
         current = self.current(given, celsius)
         with np.errstate(divide="ignore", invalid="ignore"):

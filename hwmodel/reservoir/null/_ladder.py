@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.errors import SpecError, StimulusError
+from hwmodel.errors import SpecError, StimulusError, unknown
 from hwmodel.reservoir.null._chain import Chain, simulate
 from hwmodel.reservoir.null._dead_time import DeadTime, fit_dead_time
 from hwmodel.reservoir.null._summaries import NAMES, distance, joint_p, rank_p, summary
@@ -99,6 +99,7 @@ def explain(
     replicates: int = 299,
     alpha: float = ALPHA,
     seed: int = 0,
+    highest: str = RUNGS[-1],
 ) -> Ladder:
     """Climb the ladder: which ordinary cause explains the times?
 
@@ -116,9 +117,11 @@ def explain(
         replicates: simulations a rung, 99 or more; the smallest p is 1/(replicates + 1).
         alpha: at or below it a rung is rejected.
         seed: of all simulations; results do not depend on anything else.
+        highest: the last of `RUNGS` that is climbed; those below it do not depend on it.
 
     Raises:
         StimulusError: too few events, or jobs and labels that are not one an event.
+        UnknownNameError: no such rung.
         SpecError: replicates or alpha out of range.
 
     Example:
@@ -132,18 +135,22 @@ def explain(
         raise SpecError(
             f"explain: alpha={alpha} must lie in {1 / (replicates + 1):.2g} ... 1; take more replicates"
         )
+    if highest not in RUNGS:
+        raise unknown("rung", highest, RUNGS)
     data = _data(times, jobs, duplicate)
-    rungs, found = _climb(data, baud, replicates, seed)
+    rungs, found = _climb(data, RUNGS[: RUNGS.index(highest) + 1], baud, replicates, seed)
     best = next((rung.name for rung in rungs if rung.p > alpha), None)
     return Ladder(tuple(rungs), alpha, best, len(data.times), replicates, found)
 
 
-def _climb(data: _Data, baud: float | None, replicates: int, seed: int) -> tuple[list[Rung], DeadTime | None]:
-    """Fit and test every rung, from the bottom."""
+def _climb(
+    data: _Data, names: Sequence[str], baud: float | None, replicates: int, seed: int
+) -> tuple[list[Rung], DeadTime | None]:
+    """Fit and test the rungs, from the bottom."""
     chain = Chain(rate=1.0)
     rungs: list[Rung] = []
     found: DeadTime | None = None
-    for number, name in enumerate(RUNGS):
+    for number, name in enumerate(names):
         before = chain
         if name == "closed-loop dead time":
             chain, found = _closed_loop(chain, data, seed)
@@ -244,13 +251,14 @@ def _absences(chain: Chain, times: Floats) -> list[Chain]:
         if count >= len(x) // 4:
             break
         running = float(x[:-count].mean())
+        if running <= 0:  # stamps on so coarse a tick that most intervals are zero
+            break
         away = float(np.median(x[-count:])) / running - 1
         every = float(times[-1]) / running / count
         if 4 < away < 0.9 * every:
             found.append(replace(chain, reboot_every=every, reboot_for=away))
     standing = np.flatnonzero(x > (math.log(len(x)) + 4) * float(np.median(x)) / math.log(2))
-    if 2 <= len(standing) < len(x) // 4:
-        running = float(x[: standing[0]].mean())
+    if 2 <= len(standing) < len(x) // 4 and (running := float(x[: standing[0]].mean())) > 0:
         every, away = float(times[-1]) / running / len(standing), float(x[standing].mean()) / running - 1
         if away < 0.9 * every:
             found.append(replace(chain, reboot_every=every, reboot_for=away))

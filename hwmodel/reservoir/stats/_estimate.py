@@ -18,8 +18,11 @@ __all__ = ["Estimate", "Floats", "intervals_of", "normal_p", "poisson_null", "se
 Floats = npt.NDArray[np.float64]
 
 MAX_EVENTS = 100_000_000
+LATEST, SHORTEST = 1e15, 1e-30
+"""Seconds; beyond them squares and cubes of times leave the range of doubles before anything is seen."""
+
 NULL_EVENTS = 2_000
-NULL_DRAWS = 400
+NULL_DRAWS = 2_000
 NULL_SEED = 20_260_111
 
 
@@ -71,6 +74,7 @@ def times_of(times: npt.ArrayLike, what: str, least: int = 2) -> Floats:
         StimulusError: naming the place of the first fault.
     """
     array = series_of(times, what, least)
+    _within(array, what)
     falls = np.flatnonzero(np.diff(array) < 0)
     if len(falls):
         at = int(falls[0]) + 1
@@ -87,6 +91,7 @@ def intervals_of(intervals: npt.ArrayLike, what: str, least: int = 1) -> Floats:
         StimulusError: naming the place of the first fault.
     """
     array = series_of(intervals, what, least)
+    _within(array, what)
     wrong = np.flatnonzero(array < 0)
     if len(wrong):
         raise StimulusError(
@@ -94,7 +99,17 @@ def intervals_of(intervals: npt.ArrayLike, what: str, least: int = 1) -> Floats:
         )
     if not array.any():
         raise StimulusError(f"{what}: all {len(array)} intervals are zero; the times need a finer tick")
+    if array.max() < SHORTEST:
+        raise StimulusError(f"{what}: no interval is longer than {array.max()!r} s; give seconds")
     return array
+
+
+def _within(array: Floats, what: str) -> None:
+    far = np.flatnonzero(np.abs(array) > LATEST)
+    if len(far):
+        raise StimulusError(
+            f"{what}: value {int(far[0])} is {array[far[0]]!r}, beyond {LATEST:g} s; give seconds"
+        )
 
 
 def series_of(values: npt.ArrayLike, what: str, least: int = 1) -> Floats:

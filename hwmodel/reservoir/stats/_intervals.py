@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import SpecError
-from hwmodel.reservoir.stats._estimate import Estimate, Floats, intervals_of, normal_p, poisson_null
+from hwmodel.reservoir.stats._estimate import (
+    NULL_SEED,
+    Estimate,
+    Floats,
+    intervals_of,
+    normal_p,
+    poisson_null,
+)
 
 __all__ = ["cv", "cv2", "isi_entropy", "lv", "lvr"]
 
@@ -17,7 +25,7 @@ __all__ = ["cv", "cv2", "isi_entropy", "lv", "lvr"]
 LV_VARIANCE = 0.8 + 2 * 0.187079
 CV2_VARIANCE = 1 / 3 + 2 * 0.063469
 
-EXACT = 2_000
+EXACT, CV_DRAWS = 2_000, 4_000_000
 
 
 def _cv(intervals: Floats) -> float:
@@ -40,8 +48,18 @@ def cv(intervals: npt.ArrayLike) -> Estimate:
     """
     x = intervals_of(intervals, "cv", 2)
     n = len(x)
-    mean, sd = poisson_null(_cv, n, 1.0) if n < EXACT else (1 - 1.5 / n, 1 / math.sqrt(n))
+    mean, sd = _cv_null(n) if n < EXACT else (1 - 1.5 / n, 1 / math.sqrt(n))
     return _estimate(_cv(x), mean, sd, 1.0, n)
+
+
+@lru_cache(maxsize=512)
+def _cv_null(n: int) -> tuple[float, float]:
+    """Mean and sd of CV over n exponential intervals, the mean to 0.001."""
+    draws = np.random.default_rng([NULL_SEED, n]).standard_exponential(
+        (max(5_000, min(200_000, CV_DRAWS // n)), n)
+    )
+    found = draws.std(axis=1) / draws.mean(axis=1)
+    return float(found.mean()), float(found.std(ddof=1))
 
 
 def _estimate(value: float, mean: float, sd: float, limit: float, n: int) -> Estimate:
@@ -108,7 +126,8 @@ def lvr(intervals: npt.ArrayLike, refractory: float = 0.005) -> Estimate:
     value = _lvr(x, refractory)
     scaled = refractory / float(x.mean())
     limit = 1 + 4 * scaled
-    sd = poisson_null(_lvr, len(x), math.nan, round(scaled, 6))[1]
+    # two digits: logs of nearly the same rate share a simulation
+    sd = poisson_null(_lvr, len(x), math.nan, float(f"{scaled:.2g}"))[1]
     return _estimate(value, limit, sd, limit, len(x))
 
 

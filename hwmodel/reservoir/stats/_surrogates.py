@@ -43,7 +43,9 @@ def iaaft(series: npt.ArrayLike, seed: int = 0, iterations: int = 10) -> Floats:
     """Iterated amplitude-adjusted Fourier transform (Schreiber and Schmitz 1996).
 
     The values are exactly those given; their spectrum comes closer with every iteration. What is left to tell
-    data and surrogate apart is dependence beyond the linear.
+    data and surrogate apart is dependence beyond the linear. As all have one and the same spectrum they scatter less
+    than independent series do: over exponential values, the asymmetry in time of 384 has 0.8 of the sd, so that a
+    test at 5 % fires at 9 %. Where independence itself is the null, `shuffle` is exact.
 
     Raises:
         SpecError: `iterations` outside 1 ... 1000.

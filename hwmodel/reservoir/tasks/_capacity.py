@@ -24,7 +24,7 @@ class Capacity:
     """Capacities above chance.
 
     Attributes:
-        total: sum of what passed the threshold, corrected for its bias; at most `rank`.
+        total: sum of what passed the threshold, corrected for its bias; at most `rank`, but for its sampling error.
         by_degree: the same by the degree of the target.
         values: corrected capacity of each target that passed, by its ((lag, degree), ...).
         targets: number of targets tried.

@@ -18,6 +18,9 @@ __all__ = ["Comparison", "Score", "evaluate"]
 
 RESAMPLES = 2000
 LEVEL = 0.99
+FEWEST_BLOCKS = 10
+"""With fewer blocks a bootstrap's interval is far too narrow: of one block it has no width at all."""
+
 NEEDED = ("constant", "input", "linear taps", "Poisson", "shuffled states", "random phases", "coinbase")
 
 
@@ -25,7 +28,8 @@ NEEDED = ("constant", "input", "linear taps", "Poisson", "shuffled states", "ran
 class Comparison:
     """A control's error, and the interval of how much greater its mean squared error is than the reservoir's.
 
-    Both are over the variance of the target; the interval holds with 99 %.
+    Both are over the variance of the target; the interval holds with 99 %. It is infinite where the held-out steps
+    make fewer than ten blocks: nothing is beaten then.
     """
 
     nrmse: float
@@ -71,7 +75,7 @@ class Score:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         shown = {
-            name: {"nrmse": c.nrmse, "low": c.low, "high": c.high, "beaten": c.beaten}
+            name: {"nrmse": c.nrmse, "low": _finite(c.low), "high": _finite(c.high), "beaten": c.beaten}
             for name, c in self.controls.items()
         }
         return {
@@ -91,6 +95,10 @@ class Score:
             verdict = "beaten" if item.beaten else "better" if item.high < 0.0 else "not beaten"
             lines.append(f"  {name:<20}{item.nrmse:>10.4g}  {verdict}")
         return "\n".join(lines)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def evaluate(
@@ -152,6 +160,8 @@ def _compare(error: Floats, control: Floats, seed: int) -> Comparison:
     block = max(1, round(len(difference) ** (1 / 3)) * 2)
     count = len(difference) // block
     means = difference[: count * block].reshape(count, block).mean(axis=1)
+    if count < FEWEST_BLOCKS:
+        return Comparison(float(np.sqrt(control.mean())), -np.inf, np.inf)
     rng = np.random.default_rng([seed, count, 5])
     resampled = means[rng.integers(0, count, (RESAMPLES, count))].mean(axis=1)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

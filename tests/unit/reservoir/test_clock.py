@@ -205,3 +205,58 @@ def test_figures_have_one_residual_a_record(tmp_path):
     assert figures["predict"]["passes_ms"][0] == figures["predicted_ms"]
     assert any(line.startswith("predicted") for line in lines)
     json.dumps(figures, allow_nan=False)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    file = tmp_path / "nonces.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(planted(6)).encode())
+    assert len(read_records(file)) == 6
+
+
+@pytest.mark.parametrize("time", [1e300, 10**400, -(10**400), 1e16, float("inf")])
+def test_times_beyond_all_clocks_are_named(time):
+    rows = planted(6)
+    rows[2]["t_ms"] = time
+    with pytest.raises(StimulusError, match="record 3: t_ms="):
+        fit_clock(rows)
+
+
+def test_a_number_of_thousands_of_digits_is_no_json(tmp_path):
+    file = tmp_path / "nonces.json"
+    file.write_text("[" + "9" * 5000 + "]")
+    with pytest.raises(StimulusError, match="no JSON text"):
+        read_records(file)
+
+
+@pytest.mark.parametrize("after", [float("nan"), float("inf"), 1e300])
+def test_a_prediction_after_no_time_is_refused(after):
+    with pytest.raises(SpecError, match="after_ms"):
+        fit_clock(planted(6)).predict("0x1", "0x20000000", after_ms=after)
+
+
+def test_decimal_text_too_long_for_hexadecimal_is_decimal():
+    rows = planted(8)
+    told = [{**row, "nonce": int(row["nonce"], 16), "version": str(int(row["version"], 16))} for row in rows]
+    assert fit_clock(told).period_ms == fit_clock(rows).period_ms
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_few_records_do_not_upset_the_documented_width(seed):
+    clock = fit_clock(planted(4, seed=seed, noise=3.5, span_ms=60_000.0), draws=1)
+    assert (clock.counter_bits, clock.nonce_swapped) == (25, True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_another_width_keeps_the_byte_order(seed):
+    clock = fit_clock(planted(8, seed=seed, bits=24, noise=3.5), draws=1)
+    assert (clock.counter_bits, clock.nonce_swapped) == (24, True)
+
+
+def test_the_pass_that_follows_the_log_is_given(tmp_path):
+    rows = planted(12, seed=1)
+    file = tmp_path / "nonces.json"
+    file.write_text(json.dumps(rows))
+    figures, lines = analyse_clock(file, predict=(rows[3]["nonce"], rows[3]["version"]))
+    assert figures["predict"]["t_ms"] == pytest.approx(rows[3]["t_ms"], abs=15)
+    assert figures["predict"]["after_last_ms"] == pytest.approx(rows[3]["t_ms"] + 8192 * PERIOD, abs=100)
+    assert any("after the last record" in line for line in lines)

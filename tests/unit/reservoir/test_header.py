@@ -168,11 +168,11 @@ def test_without_compilation_hashes_and_draws_are_the_same() -> None:
         "from hwmodel.reservoir.chip import SampledHash, Place\n"
         "from hwmodel.reservoir.chips import BM1366\n"
         "from hwmodel.reservoir.job import Job\n"
-        "rows = np.arange(20 * 80, dtype=np.uint32).astype(np.uint8).reshape(20, 80) * np.uint8(7)\n"
-        "rows[5:, :64] = rows[5, :64]\n"
+        "rows = np.arange(8 * 80, dtype=np.uint32).astype(np.uint8).reshape(8, 80) * np.uint8(7)\n"
+        "rows[3:, :64] = rows[3, :64]\n"
         "print(hash_headers(rows).tobytes().hex())\n"
-        "print(scan(BlockHeader(1, bytes(32), bytes(32), 0, 0, 0), range(200), zero_bits=4).tolist())\n"
-        "print(SampledHash(3).hits(Job(0, 1, bytes(32), bytes(32), 0, 0), Place(BM1366), 5, 60).tolist())\n"
+        "print(scan(BlockHeader(1, bytes(32), bytes(32), 0, 0, 0), range(40), zero_bits=3).tolist())\n"
+        "print(SampledHash(3).hits(Job(0, 1, bytes(32), bytes(32), 0, 0), Place(BM1366), 5, 12).tolist())\n"
     )
     texts = [
         subprocess.run(

@@ -149,3 +149,10 @@ def test_compiled_and_plain_hashes_agree(tmp_path, monkeypatch):
     plain = read_shares(file)
     monkeypatch.setattr("hwmodel.reservoir.shares.COMPILED_FROM", 1)
     np.testing.assert_allclose(read_shares(file).difficulty, plain.difficulty, rtol=1e-12)
+
+
+def test_times_whose_squares_overflow_are_named(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("t_s,header_hex\n1e300," + 160 * "0" + "\n")
+    with pytest.raises(StimulusError, match=r"log\.csv:2: column 't_s': '1e300'"):
+        read_shares(file)

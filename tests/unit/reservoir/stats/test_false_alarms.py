@@ -28,7 +28,7 @@ def test_alarms_over_a_few_seeds():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("events", [400, 5000])
+@pytest.mark.parametrize("events", [400, 2500])
 def test_alarms_over_200_seeds(events):
     most = {0.05: 21, 0.01: 8}  # a binomial count exceeds these with less than 1e-3
     found = alarms(range(200), events, most)

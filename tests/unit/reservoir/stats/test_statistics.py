@@ -136,7 +136,8 @@ def test_the_scan_has_the_power_of_the_single_test():
     spectrum = stats.rayleigh_scan(times, 0.5, 10.0)
     for place in range(0, len(spectrum.power), 97):
         single = stats.rayleigh(times, float(spectrum.frequencies[place]))
-        assert spectrum.power[place] == pytest.approx(len(times) * single.value**2, abs=0.6)
+        # eight bins a period leave 5 % of the power to chance: 0.16 of amplitude in each phase
+        assert spectrum.power[place] ** 0.5 == pytest.approx(len(times) ** 0.5 * single.value, abs=0.5)
 
 
 def test_the_spectrum_finds_a_period_and_is_one_without():
@@ -269,3 +270,52 @@ def test_bad_data_are_refused(call, message):
 def test_parameters_out_of_range_are_refused(call, message):
     with pytest.raises(SpecError, match=message):
         call()
+
+
+def test_transfer_entropy_of_few_values_does_not_fire_more_often_than_alpha():
+    rng = np.random.default_rng(5)
+    draws = [rng.exponential(size=(2, 28)) for _ in range(150)]
+    fired = sum(stats.transfer_entropy(x, y, bins=3).p <= 0.05 for x, y in draws)
+    assert fired <= 17  # binomial(150, 0.05) exceeds 17 with 1e-3; chi-square fired 25 times or so
+
+
+def test_local_variation_of_one_rate_is_simulated_once():
+    from hwmodel.reservoir.stats import _estimate
+
+    _estimate._simulated.cache_clear()
+    for seed in range(8):
+        stats.lvr(np.linspace(0.1, 0.1 + 1e-5 * seed, 150))
+    assert _estimate._simulated.cache_info().misses == 1
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-310, 1e150])
+def test_times_that_are_no_seconds_are_refused(factor):
+    with pytest.raises(StimulusError, match="give seconds"):
+        stats.battery(poisson(300) * factor)
+
+
+def test_a_scan_never_transforms_a_length_with_a_large_prime(monkeypatch):
+    lengths = []
+    plain = np.fft.rfft
+    monkeypatch.setattr(np.fft, "rfft", lambda x: lengths.append(len(x)) or plain(x))
+    spectrum = stats.rayleigh_scan(np.array([0.0, 3.0, 7.0, 100003.0 / 80]), 0.5, 10.0)  # 100,003 is a prime
+    assert lengths[0] >= 100_003
+    assert lengths[0] // (lengths[0] & -lengths[0]) < 256
+    at = int(np.argmin(np.abs(spectrum.frequencies - 2.0)))
+    direct = np.abs(
+        np.sum(np.exp(2j * np.pi * spectrum.frequencies[at] * np.array([0.0, 3.0, 7.0, 100003.0 / 80])))
+    )
+    assert spectrum.power[at] == pytest.approx(direct**2 / 4, rel=0.2)
+
+
+def test_a_battery_of_one_gap_among_ties_leaves_out_what_cannot_be_foretold():
+    with np.errstate(all="raise"):
+        found = stats.battery(np.append(np.zeros(299), 1.0))
+    assert "time rescaling" not in found
+    assert found["cv"].value > 10
+
+
+def test_the_null_of_cv_over_ten_intervals_is_known_to_a_thousandth():
+    estimate = stats.cv(np.arange(1.0, 11.0))
+    assert estimate.null_value == pytest.approx(0.875, abs=0.002)
+    assert estimate.null_sd == pytest.approx(0.223, abs=0.002)

@@ -1,5 +1,7 @@
 """Scores, controls and capacities against values that are known beforehand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from hwmodel.reservoir.tasks import (
     EchoStateNetwork,
     Readout,
     Taps,
+    Task,
     control_states,
     evaluate,
     information_capacity,
@@ -202,3 +205,12 @@ def test_the_published_ratio_mixes_bits_and_states():
 def test_the_printed_score_names_every_control():
     text = str(evaluate(Taps(3), task("xor", 1000)))
     assert all(name in text for name in CONTROLS)
+
+
+def test_a_handful_of_held_out_steps_beats_nothing():
+    inputs = np.random.default_rng(0).uniform(size=60)
+    short = Task("copy", inputs, inputs, washout=5, train=50)
+    score = evaluate(Taps(1), short, controls=["constant", "Poisson"])
+    assert score.nrmse < 1e-6
+    assert not score.useful
+    assert json.loads(json.dumps(score.as_dict(), allow_nan=False))["controls"]["constant"]["low"] is None
