@@ -1,5 +1,6 @@
 # Every target works on a fresh machine: what it needs is installed into .venv first, once.
-# .venv/.core holds the core dependencies (demo, xor, cachesim); .venv/.all holds every extra (the rest).
+# .venv/.core holds the core dependencies (demo, xor, cachesim), .venv/.reservoir those with SciPy (reservoir), and
+# .venv/.all every extra (the rest).
 
 # PYTHON names another interpreter; it is used only to make .venv.
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -17,7 +18,7 @@ SEED ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo xor verilog cachesim test check bench docs warm clean
+.PHONY: help setup demo xor verilog cachesim reservoir test check bench docs warm clean
 .DELETE_ON_ERROR:
 
 help:  ## say what each target does
@@ -44,6 +45,10 @@ verilog: .venv/.all  ## make Verilog of a trained classifier, verify it on its t
 cachesim: .venv/.core  ## sweep clocks of 4 to 200 GHz over cores and caches, with plots and the wall (core only)
 	@echo "cachesim: running the simulation cachesim into build/cachesim (one to three minutes on two cores)"
 	@$(BIN)/hwmodel run cachesim --seed $(SEED) --out build/cachesim
+
+reservoir: .venv/.reservoir  ## ask by a plan fixed beforehand whether a hashing chip's timing computes (with SciPy)
+	@echo "reservoir: running the simulation silicon_heartbeat into build/reservoir (one to three minutes on two cores)"
+	@$(BIN)/hwmodel run silicon_heartbeat --seed $(SEED) --out build/reservoir
 
 test: .venv/.all  ## all tests; then the kernels' tests with bounds checking and without compilation
 	@echo "test: all tests"
@@ -101,7 +106,12 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 	@$(PIP) -e .
 	@touch $@
 
+.venv/.reservoir: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "setup: installing hwmodel with what statistics need (about a minute, 550 MB)"
+	@$(PIP) -e '.[reservoir]'
+	@touch .venv/.core $@
+
 .venv/.all: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "setup: installing hwmodel with all extras (one to three minutes, 750 MB)"
 	@$(PIP) -e '.[rtl,onnx,trace,reservoir,parquet,docs,dev]'
-	@touch .venv/.core $@
+	@touch .venv/.core .venv/.reservoir $@
