@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,10 @@ class CacheRun:
     core_clock: str | None = None
     fast_domains: str = "core"
     json: Path | None = None
+    more: tuple[Path, ...] = ()
+    cores: int | None = None
+    protocol: str = "mesi"
+    spaces: str = "separate"
 
 
 def cachesim(run: CacheRun) -> list[str]:
@@ -57,6 +62,15 @@ def cachesim(run: CacheRun) -> list[str]:
     tables: dict[str, Any] = read_toml(run.config) if run.config is not None else {}
     if run.preset is not None:
         tables["preset"] = run.preset
+    if run.more or run.cores is not None:
+        if tables.get("mode") == "functional":
+            raise SpecError(
+                f"{run.config}: mode 'functional' runs one trace; several cores need a timed mode, 'ooo' or 'inorder'"
+            )
+        figures, lines = _several(run, _machine(run, tables))
+        if run.json is not None:
+            _write(run.json, figures)
+        return lines
     source = open_trace(run.trace, run.format)
     try:
         if tables.get("mode") == "functional":
@@ -96,6 +110,30 @@ def _timed(run: CacheRun, machine: Machine, source: Any) -> tuple[list[str], dic
         )
     figures = {"mode": machine.core.kind, "trace": run.trace.name, "warmup": run.warmup, **timing.as_dict()}
     return _table(timing, machine), figures
+
+
+def _several(run: CacheRun, machine: Machine) -> tuple[dict[str, Any], list[str]]:
+    from hwmodel.cryo.multicore import open_source, simulate_cores
+
+    paths = [run.trace, *run.more]
+    with ExitStack() as stack, _Progress() as progress:
+        timing = simulate_cores(
+            [open_source(path, stack, run.format) for path in paths],
+            machine,
+            cores=run.cores,
+            protocol=run.protocol,  # type: ignore[arg-type]  # refused there if unknown
+            spaces=run.spaces,  # type: ignore[arg-type]
+            warmup=run.warmup,
+            start=run.start,
+            limit=run.limit,
+            progress=progress.step,
+        )
+    names = [path.name for path in paths] * (len(timing.cores) // len(paths))
+    figures = {"mode": machine.core.kind, "traces": names, "warmup": run.warmup, **timing.as_dict()}
+    lines = []
+    for number, (name, core) in enumerate(zip(names, timing.cores, strict=True)):
+        lines += [f"core {number}, {name}", *_table(core, machine)[:-2], ""]
+    return figures, [*lines, str(timing).splitlines()[-1]]
 
 
 def _table(timing: Timing, machine: Machine) -> list[str]:

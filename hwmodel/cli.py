@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter, Token
 
@@ -18,6 +18,9 @@ from hwmodel import __version__
 from hwmodel._reservoir_chip import reservoir_app
 from hwmodel._tracing import trace_app
 from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from hwmodel._caches import CacheRun
 
 __all__ = ["main"]
 
@@ -207,7 +210,7 @@ def verify(
 def cachesim(
     trace: Path,
     /,
-    *,
+    *more: Path,
     config: Path | None = None,
     preset: str | None = None,
     trace_format: Annotated[str | None, Parameter(name="--format")] = None,
@@ -217,13 +220,18 @@ def cachesim(
     core_clock: str | None = None,
     fast_domains: str = "core",
     json: Path | None = None,
+    cores: Annotated[int | None, Parameter(converter=_whole)] = None,
+    protocol: str = "mesi",
+    spaces: str = "separate",
 ) -> int:
-    """Run a trace through caches, or through a core with its caches.
+    """Run a trace through caches, or through a core with its caches; or several cores that share the last level.
 
     Parameters
     ----------
     trace
         A trace in any format that `hwmodel trace convert` reads.
+    more
+        Traces of further cores, which share the last level, its bus and the memory with the first.
     config
         A TOML file: mode, preset, and tables for core, caches and memory.
     preset
@@ -242,12 +250,25 @@ def cachesim(
         What runs at --core-clock: core, l1, l1l2, all, or everything.
     json
         File for all figures.
+    cores
+        How many cores run the trace, if one is given.
+    protocol
+        How the private caches of several cores are kept coherent: mesi, moesi, or none.
+    spaces
+        Address spaces of several cores: separate, or shared.
     """
     from hwmodel import _caches
 
     asked = _caches.CacheRun(
-        trace, config, preset, trace_format, warmup, start, limit, core_clock, fast_domains, json
-    )
+        trace, config, preset, trace_format, warmup, start, limit, core_clock, fast_domains, json,
+        more, cores, protocol, spaces
+    )  # fmt: skip
+    return _run_caches(asked)
+
+
+def _run_caches(asked: CacheRun) -> int:
+    from hwmodel import _caches
+
     try:
         lines = _caches.cachesim(asked)
     except (UnknownNameError, OutputError) as error:

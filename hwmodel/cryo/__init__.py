@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hwmodel.cryo.config import Bus, Cache, Core, Dram, Machine, Unit, at_clock, cryo_inorder, cryo_ooo
     from hwmodel.cryo.engine import Doorbell, DoorbellStore, Mailbox, TracedCore, TracedCoreSpec
     from hwmodel.cryo.memories import cooled, dram, gate_pipelined
+    from hwmodel.cryo.multicore import CoherenceCounts, MultiTiming, simulate_cores
     from hwmodel.cryo.presets import champsim
     from hwmodel.cryo.sampling import Sampled, simulate_samples
     from hwmodel.cryo.technology import (
@@ -36,6 +37,7 @@ _HOMES = {
     "config": ("Bus", "Cache", "Core", "Dram", "Machine", "Unit", "at_clock", "cryo_inorder", "cryo_ooo"),
     "engine": ("Doorbell", "DoorbellStore", "Mailbox", "TracedCore", "TracedCoreSpec"),
     "memories": ("cooled", "dram", "gate_pipelined"),
+    "multicore": ("CoherenceCounts", "MultiTiming", "simulate_cores"),
     "presets": ("champsim",),
     "sampling": ("Sampled", "simulate_samples"),
     "timing": ("LevelResult", "TimedRun", "Timing", "simulate"),
@@ -60,6 +62,7 @@ __all__ = [
     "Cache",
     "Chunk",
     "ClockSweep",
+    "CoherenceCounts",
     "Core",
     "Doorbell",
     "DoorbellStore",
@@ -67,6 +70,7 @@ __all__ = [
     "LevelResult",
     "Machine",
     "Mailbox",
+    "MultiTiming",
     "Op",
     "Sampled",
     "Swept",
@@ -98,6 +102,7 @@ __all__ = [
     "performance_per_watt",
     "record",
     "simulate",
+    "simulate_cores",
     "simulate_samples",
 ]
 

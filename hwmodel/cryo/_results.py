@@ -81,7 +81,6 @@ def read_timing(machine: Machine, w: Words, origin: tuple[int, int] = (0, 0)) ->
     cycles = core["cycles"] - origin[1]
     time = cycles * int(w[c.CORE + c.C_NUM]) // int(w[c.CORE + c.C_DEN])
     levels = {name: read_level(machine, w, k, name, time) for k, name in enumerate(machine.levels)}
-    reads, writes = int(w[m.DRAMS + m.M_READS]), int(w[m.DRAMS + m.M_WRITES])
     return Timing(
         instructions=core["instructions"] - origin[0],
         cycles=cycles,
@@ -93,15 +92,21 @@ def read_timing(machine: Machine, w: Words, origin: tuple[int, int] = (0, 0)) ->
         forwarded=core["forwarded"],
         order_violations=core["violations"],
         fetch_lines=core["lines"],
-        dram={
-            "reads": reads,
-            "writes": writes,
-            "row_hits": int(w[m.DRAMS + m.M_ROW_HITS]),
-            "bandwidth": (reads + writes) * LINE * FEMTO / time if time else 0.0,
-            "bus_busy": int(w[m.DRAMS + m.M_BUSY]) / time if time else 0.0,
-        },
+        dram=read_dram(w, time),
         translation=read_translation(machine, w),
     )
+
+
+def read_dram(w: Words, time: int) -> dict[str, float]:
+    """Return what the memory counted in a window of a length."""
+    reads, writes = int(w[m.DRAMS + m.M_READS]), int(w[m.DRAMS + m.M_WRITES])
+    return {
+        "reads": reads,
+        "writes": writes,
+        "row_hits": int(w[m.DRAMS + m.M_ROW_HITS]),
+        "bandwidth": (reads + writes) * LINE * FEMTO / time if time else 0.0,
+        "bus_busy": int(w[m.DRAMS + m.M_BUSY]) / time if time else 0.0,
+    }
 
 
 def read_translation(machine: Machine, w: Words) -> dict[str, dict[str, int]]:

@@ -277,6 +277,11 @@ class TimedRun:
         self.words[m.WALK + m.K_WALKS : m.WALK + m.K_TIME + 1] = 0
         self._origin = forget_core(self.machine, self.words)
 
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Instructions and cycles before the timed window."""
+        return self._origin
+
     def result(self) -> Timing:
         """Return the figures of what has run so far."""
         from hwmodel.cryo._results import read_timing

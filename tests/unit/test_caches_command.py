@@ -186,3 +186,28 @@ def test_units_that_are_no_table_are_refused(tmp_path, capsys, trace, text):
     code, shown, _ = run(tmp_path, capsys, trace, "--config", config(tmp_path, text))
     assert code != 0
     assert "no table" in shown.err
+
+
+def test_several_traces_run_on_cores_that_share_the_last_level(tmp_path, capsys, trace):
+    other = tmp_path / "b.hwt"
+    generate(other, Stream(1 << 14), instructions=1000, seed=2)
+    code, shown, figures = run(tmp_path, capsys, trace, other, "--preset", "cryo-inorder")
+    assert code == 0
+    assert figures["traces"] == ["a.hwt", "b.hwt"]
+    assert [core["instructions"] for core in figures["cores"]] == [3000, 1000]
+    assert figures["instructions"] == 4000
+    assert "core 1, b.hwt" in shown.out
+
+
+def test_one_trace_runs_on_as_many_cores_as_are_asked_for(tmp_path, capsys, trace):
+    words = (trace, "--cores", "2", "--spaces", "shared", "--protocol", "moesi")
+    figures = run(tmp_path, capsys, *words)[2]
+    assert len(figures["cores"]) == 2
+    assert figures["coherence"]["interventions"] > 0
+
+
+def test_several_cores_are_not_run_without_timing(tmp_path, capsys, din):
+    file = config(tmp_path, 'mode = "functional"\n')
+    code, shown, _ = run(tmp_path, capsys, din, "--cores", "2", "--config", file)
+    assert code == 1
+    assert "several cores need a timed mode" in shown.err

@@ -14,9 +14,7 @@ from hwmodel.cryo.branch._kernels import (
     BRANCH_END,
     predict,
 )
-from hwmodel.cryo.memory._kernels import (
-    access,
-)
+from hwmodel.cryo.shared._kernels import access
 from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     FETCH,

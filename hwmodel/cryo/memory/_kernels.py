@@ -17,6 +17,7 @@ from hwmodel.cryo.lines._kernels import (
     take_mshr,
     train,
 )
+from hwmodel.cryo.owners._kernels import from_owner, is_elsewhere, is_given
 from hwmodel.cryo.ports._kernels import port_access
 from hwmodel.cryo.words._kernels import (
     COUNT,
@@ -30,6 +31,7 @@ from hwmodel.cryo.words._kernels import (
     E_STORE,
     E_THROUGH,
     FETCH,
+    H_COHERENCE,
     H_READY,
     HISTOGRAM,
     L_BLOCKS,
@@ -126,6 +128,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
     """
     line = address >> LINE_BITS
     depth = 0
+    shared = 0
     data = t
     header = 0  # time after t at which the whole request is there, where it is looked up before
     upgrade = False  # a store found its line, and asks for permission only
@@ -160,6 +163,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 arrived = w[w[H_READY] + place]
                 word = w[place]
                 prefetched = word & PREFETCHED
+                shared = 0 if w[MORE + k * 16 + E_OWNER] else word & SHARED
                 if prefetched:
                     w[COUNT + k * 16 + N_PREFETCH_USEFUL] += 1
                     word &= ~PREFETCHED
@@ -237,6 +241,9 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         if k < 0:
             data = dram_read(w, line, t) + header
             break
+        if w[H_COHERENCE] and is_given(w, k):
+            data = from_owner(w, t)
+            break
     w[PATH + 7 * 2 + 0] = depth
     while depth > 0:
         depth -= 1
@@ -266,11 +273,11 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                     flags |= DIRTY
                     moved = SHARED
             else:
-                flags |= moved
+                flags |= moved | shared
             out = insert(w, k, line, flags, arrival)
             if out >= 0:
                 if leave(w, k, out):
-                    taken = write_back(w, k, out >> 3, arrival)
+                    taken = write_back(w, k, out, arrival)
                     if taken > arrival:
                         arrival = taken
                         w[w[H_READY] + find(w, k, line)] = arrival
@@ -310,7 +317,7 @@ def send_prefetches(w: Ints) -> None:
         k = w[PENDING + (n) * 4 + P_LEVEL]
         line = w[PENDING + (n) * 4 + P_LINE]
         t = max(w[PENDING + (n) * 4 + P_TIME], w[STATE + k * 8 + S_PREFETCH_FREE])
-        if find(w, k, line) >= 0:
+        if find(w, k, line) >= 0 or (w[H_COHERENCE] and is_elsewhere(w, k, line)):
             continue
         if busy_mshrs(w, k, t) + w[LEVEL + k * 32 + L_RESERVE] >= w[LEVEL + k * 32 + L_MSHRS]:
             # No register is left for it: it waits in the queue until one is.
@@ -340,7 +347,12 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     """
     if address < 0:
         return port_access(w, address, t, kind)
-    data = go_down(w, k, address, t, kind, 0, pc, False)
+    return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
+
+
+@jit
+def finish(w: Ints, k: int, t: int, data: int, kind: int) -> int:
+    """Send what an access made the prefetchers ask for, and count the latency of a read; return when its data is there."""
     w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
     if w[PENDING + (0) * 4 + P_COUNT] > 0:
         send_prefetches(w)
@@ -366,21 +378,24 @@ def touch(w: Ints, k: int, line: int, write: bool) -> None:
         out = insert(w, k, line, dirty, 0)
         below = w[LEVEL + k * 32 + L_NEXT]
         if out >= 0 and leave(w, k, out) and below >= 0:
-            spill(w, below, out >> 3)
+            spill(w, below, out)
         dirty = 0
         k = below
 
 
 @jit
-def spill(w: Ints, k: int, line: int) -> None:
+def spill(w: Ints, k: int, word: int) -> None:
     """Put a dirty line into level k and go on down with what that pushes out, without any timing."""
     while k >= 0:
-        place = find(w, k, line)
+        place = find(w, k, word >> 3)
         if place >= 0:
             w[place] |= DIRTY
             return
-        out = insert(w, k, line, DIRTY, 0)
+        flags = DIRTY
+        if w[LEVEL + k * 32 + L_NEXT] >= 0 and not w[MORE + k * 16 + E_OWNER]:
+            flags |= word & SHARED
+        out = insert(w, k, word >> 3, flags, 0)
         if out < 0 or not leave(w, k, out):
             return
-        line = out >> 3
+        word = out
         k = w[LEVEL + k * 32 + L_NEXT]

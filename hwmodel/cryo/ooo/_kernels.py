@@ -124,10 +124,7 @@ from hwmodel.cryo.core._kernels import (
     unite,
     violating_store,
 )
-from hwmodel.cryo.memory._kernels import (
-    access,
-    touch,
-)
+from hwmodel.cryo.shared._kernels import access, touch
 from hwmodel.cryo.stages._kernels import R_LINE, R_OPEN, RUN
 from hwmodel.cryo.tlb._kernels import touch_page, translate
 from hwmodel.cryo.uops._kernels import fetch_decoded, load_by_address

@@ -9,7 +9,8 @@ from __future__ import annotations
 from hwmodel.cryo.branch._kernels import B_BTB_MASK, B_SHIFT, SHAPE
 from hwmodel.cryo.core._kernels import CORE_END
 from hwmodel.cryo.lines._kernels import find, promote
-from hwmodel.cryo.memory._kernels import access, latency_bin
+from hwmodel.cryo.memory._kernels import latency_bin
+from hwmodel.cryo.shared._kernels import access
 from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     COUNT,
@@ -17,6 +18,7 @@ from hwmodel.cryo.words._kernels import (
     FETCH,
     H_BTB,
     H_READY,
+    H_SHARED,
     HISTOGRAM,
     K_ON,
     L_BASE,
@@ -41,11 +43,13 @@ from hwmodel.cryo.words._kernels import (
     S_BLOCK_FROM,
     S_BLOCK_TO,
     S_LATENCY,
+    SHARED,
     STATE,
     TLB_DATA,
     TLB_FETCH,
     WALK,
     WRITE,
+    after,
     edge,
     physical,
 )
@@ -218,12 +222,40 @@ def pipe_push(w: Ints, unit: int, cycle: int, front: int, leaves: int, interval:
 
 
 @jit
+def send_among(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int) -> int:
+    """Send an access to a cache of one core of several, as `send` does.
+
+    A write that hits, and that nothing stands in the way of, is answered once the tag is known.
+    """
+    num = w[PARAMETERS + I_NUM]
+    den = w[PARAMETERS + I_DEN]
+    time = cycle * num // den
+    written = 0
+    if kind == WRITE:
+        m = w[w[H_SHARED] :]
+        place = find(m, level, address >> LINE_BITS)
+        if (
+            place >= 0
+            and m[m[H_READY] + place] + m[LEVEL + level * 32 + L_REST] <= time
+            and m[place] & (PREFETCHED | SHARED) == 0
+            and m[LEVEL + level * 32 + L_INTERVAL] == 0
+            and not m[STATE + level * 8 + S_BLOCK_FROM] <= time < m[STATE + level * 8 + S_BLOCK_TO]
+        ):
+            at = LEVEL + level * 32
+            written = after(time, m[at + L_TAG], m[at + L_NUM], m[at + L_DEN])
+    data = access(w, level, address, time, kind, pc)
+    return edge(written if written else data, num, den)
+
+
+@jit
 def send(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int) -> int:
     """Send an access to a cache at a cycle; return the cycle of the answer.
 
     A hit that nothing stands in the way of, which is nearly every access, is done here: as in `access`, but without
     a division where the cache has the core's clock.
     """
+    if w[H_SHARED]:
+        return send_among(w, level, address, cycle, kind, pc)
     num = w[PARAMETERS + I_NUM]
     den = w[PARAMETERS + I_DEN]
     time = cycle * num

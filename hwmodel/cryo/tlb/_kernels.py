@@ -10,7 +10,7 @@ walk misses all caches, and a walk that a walk cache shortens begins in the tabl
 
 from __future__ import annotations
 
-from hwmodel.cryo.memory._kernels import access, touch
+from hwmodel.cryo.shared._kernels import access, touch
 from hwmodel.cryo.words._kernels import (
     K_CACHE,
     K_DEN,
@@ -29,8 +29,10 @@ from hwmodel.cryo.words._kernels import (
     LINE_BITS,
     PAGE,
     PAGE_NEXT,
+    PAGE_SPACE,
     PATH,
     READ,
+    SPACE_SHIFT,
     T_ACCESSES,
     T_BASE,
     T_EXTRA,
@@ -90,6 +92,7 @@ def walk(w: Ints, page: int, t: int, timed: bool) -> int:
         else:
             address = table_line(page >> (9 * step), step + 1, page >> (9 * step))
         first = False
+        address ^= w[PAGE + PAGE_SPACE] << SPACE_SHIFT
         w[WALK + K_STEPS] += 1
         if timed:
             t = access(w, w[WALK + K_LEVEL], address, t, READ, 0)

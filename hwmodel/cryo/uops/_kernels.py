@@ -46,7 +46,7 @@ from hwmodel.cryo.core._kernels import (
     to_cycle,
     to_time,
 )
-from hwmodel.cryo.memory._kernels import access
+from hwmodel.cryo.shared._kernels import access
 from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     FETCH,

@@ -34,9 +34,14 @@ H_USER_SLOTS = 13  # first slot ring of the core
 H_TAGGED = 14  # tables of the TAGE and perceptron predictors
 H_CALL_SIZE = 15  # sizes of call instructions
 H_MICRO_OPS = 16  # windows of the decoded-instruction buffer
+H_SHARED = (
+    40  # distance from a core's words to those of the memory that several cores share, 0: it has its own
+)
+H_CORE = 41  # number of the core among them
+H_COHERENCE = 42  # in the words of a shared memory: what it knows of its cores (see `owners`)
 H_PORTS = 63  # words of the mapped ports, 0: there are none
 
-MAX_LEVELS = 8
+MAX_LEVELS = 68  # three for each of 16 cores, and the one that they share behind four times their number
 MAX_MSHRS = 64
 MAX_BANKS = 64
 MAX_BUFFER = 64
@@ -151,7 +156,8 @@ N_LATENCY = 12  # sum of read latencies, femtoseconds
 
 DIRTY = 1
 PREFETCHED = 2
-SHARED = 4  # the level below holds the line dirty: a store has to ask for it
+# A store has to ask for the line: the level below holds it dirty (ownership), or other cores may hold it too.
+SHARED = 4
 
 # ------------------------------------------------------------------------------------------------------- DRAM
 D_CONTROLLER = 0  # femtoseconds of the controller, both ways together
@@ -206,11 +212,13 @@ P_TIME = 2
 P_PC = 3
 
 PAGE_BITS = 12
+SPACE_SHIFT = 58  # place of the address space in an address
 PAGE_NEXT = 0  # header of `page`: pages given out
 PAGE_MASK = 1  # table size - 1
 PAGE_ON = 2  # 0: physical = virtual
 PAGE_SHUFFLE = 3  # 1: frames are given out in a shuffled order
 PAGE_FULL = 5  # set when the table overflowed
+PAGE_SPACE = 6  # number of the address space to which virtual addresses belong
 
 # columns of a TLB: rows of two words a page, its number and the time from which its translation is known
 T_BASE = 0
@@ -311,14 +319,16 @@ def physical(w: Ints, address: int) -> int:
     A negative address is that of a mapped port, which has no page.
     """
     if w[PAGE + PAGE_ON] == 0 or address < 0:
-        return address
+        return address ^ (w[PAGE + PAGE_SPACE] << SPACE_SHIFT)
     number = address >> PAGE_BITS
     # The pages used last lie in a small table of their own, which stays in the processor's first cache.
     near = PAGE_NEAR + 2 * (number & (NEAR_PAGES - 1))
     if w[near] == number:
         return (w[near + 1] << PAGE_BITS) | (address & 4095)
     mask = w[PAGE + PAGE_MASK]
-    place = (number ^ (number >> 15)) & mask
+    # Spaces begin far apart in the table, so that pages of the same number do not crowd each other out.
+    place = ((number ^ (number >> 15)) + w[PAGE + PAGE_SPACE] * 16411) & mask
+    key = number ^ (w[PAGE + PAGE_SPACE] << (SPACE_SHIFT - PAGE_BITS))
     while True:
         at = w[H_PAGE] + 2 * place
         if w[at + 1] == 0:
@@ -326,10 +336,10 @@ def physical(w: Ints, address: int) -> int:
                 w[PAGE + PAGE_FULL] = 1
                 return address
             w[PAGE + PAGE_NEXT] += 1
-            w[at] = number
+            w[at] = key
             w[at + 1] = w[PAGE + PAGE_NEXT]
             break
-        if w[at] == number:
+        if w[at] == key:
             break
         place = (place + 1) & mask
     frame = w[at + 1]

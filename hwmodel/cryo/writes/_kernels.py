@@ -18,6 +18,7 @@ from hwmodel.cryo.words._kernels import (
     E_FIRST,
     E_HELD,
     E_LOOP,
+    E_OWNER,
     E_RESTORE,
     E_SHIFT_DEN,
     E_SHIFT_NUM,
@@ -44,6 +45,7 @@ from hwmodel.cryo.words._kernels import (
     N_WRITE_MISSES,
     N_WRITEBACKS,
     N_WRITES,
+    SHARED,
     after,
     edge,
     take_slot,
@@ -116,13 +118,14 @@ def leave(w: Ints, k: int, word: int) -> bool:
 
 
 @jit
-def write_back(w: Ints, k: int, line: int, t: int) -> int:
-    """Send a dirty line from level k to the level below, and on from there as far as it goes.
+def write_back(w: Ints, k: int, word: int, t: int) -> int:
+    """Send a dirty line, with its flags, from level k to the level below, and on from there as far as it goes.
 
     Return when level k could give it away; a level below that has no room holds it up.
     """
     begun = -1
     while True:
+        line = word >> 3
         w[COUNT + k * 16 + N_WRITEBACKS] += 1
         below = w[LEVEL + k * 32 + L_NEXT]
         t = send_write(w, k, t, False)
@@ -137,10 +140,13 @@ def write_back(w: Ints, k: int, line: int, t: int) -> int:
             promote(w, below, line, place)
             return begun
         w[COUNT + below * 16 + N_WRITE_MISSES] += 1
-        out = insert(w, below, line, DIRTY, t)
+        flags = DIRTY
+        if w[LEVEL + below * 32 + L_NEXT] >= 0 and not w[MORE + below * 16 + E_OWNER]:
+            flags |= word & SHARED  # what other cores hold they hold behind this level too
+        out = insert(w, below, line, flags, t)
         if out < 0 or not leave(w, below, out):
             return begun
-        line = out >> 3
+        word = out
         k = below
 
 

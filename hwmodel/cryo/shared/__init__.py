@@ -1,0 +1,3 @@
+"""The way of an access where several cores share a memory, compiled; what users need is in `hwmodel.cryo.multicore`."""
+
+__all__: list[str] = []

@@ -1,0 +1,256 @@
+"""The way of a core's access to its caches: alone, or among cores that share a memory and keep their caches coherent.
+
+Several cores lie one behind the other in one array, and the memory that they share behind them, so that a core's words
+are the end of the array from some place on and hold the way to the memory. Contents and states change at once, in the
+order of the calls; what a message between caches takes is found on top and delays the access that needs it.
+"""
+
+from __future__ import annotations
+
+from hwmodel.cryo.lines._kernels import drop, find, insert, promote
+from hwmodel.cryo.memory._kernels import finish, go_down, latency_bin, send_prefetches
+from hwmodel.cryo.memory._kernels import touch as touch_alone
+from hwmodel.cryo.owners._kernels import (
+    CORE_WORDS,
+    EACH,
+    LOST,
+    PROTOCOL_MESI,
+    PROTOCOL_NONE,
+    U_INTERVENTIONS,
+    U_INVALIDATIONS,
+    U_SHARING_MISSES,
+    U_UPGRADE_TIME,
+    U_UPGRADES,
+    U_WRITEBACKS,
+    X_CORE,
+    X_LEVEL,
+    X_LOST,
+    X_PROTOCOL,
+    X_SUPPLIER,
+    flags_in,
+    holders,
+    note_holder,
+    outer_of,
+    permitted,
+    supplier_of,
+)
+from hwmodel.cryo.ports._kernels import port_access
+from hwmodel.cryo.words._kernels import (
+    COUNT,
+    DIRTY,
+    H_COHERENCE,
+    H_CORE,
+    H_READY,
+    H_SHARED,
+    HISTOGRAM,
+    LINE_BITS,
+    N_LATENCY,
+    N_WRITE_MISSES,
+    N_WRITEBACKS,
+    N_WRITES,
+    P_COUNT,
+    PATH,
+    PENDING,
+    S_BIN,
+    S_LATENCY,
+    SHARED,
+    STATE,
+    WRITE,
+)
+from hwmodel.cryo.writes._kernels import leave, write_back
+from hwmodel.kernel.compiled import Ints, jit
+
+REQUESTORS = 8  # numbers that a core has for the prefetchers below it
+
+
+@jit
+def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
+    """Send one access of a core to its level k at time t; return when its data is at the core.
+
+    `address` is physical, or negative where it is that of a mapped port. `kind` is READ, WRITE or FETCH.
+    """
+    if address < 0:
+        return port_access(w, address, t, kind)
+    if w[H_SHARED]:
+        return access_among(w, k, address, t, kind, pc)
+    # As in `finish`, written out: most accesses are those of a core alone, and a call more would be felt.
+    data = go_down(w, k, address, t, kind, 0, pc, False)
+    w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
+    if w[PENDING + (0) * 4 + P_COUNT] > 0:
+        send_prefetches(w)
+    if kind != WRITE:
+        w[COUNT + k * 16 + N_LATENCY] += data - t
+        if data - t != w[STATE + k * 8 + S_LATENCY]:
+            w[STATE + k * 8 + S_LATENCY] = data - t
+            w[STATE + k * 8 + S_BIN] = latency_bin(data - t)
+        w[HISTOGRAM + k * 64 + w[STATE + k * 8 + S_BIN]] += 1
+    return data
+
+
+@jit
+def touch(w: Ints, k: int, line: int, write: bool) -> None:
+    """Bring a line into level k and those below it that lack it, without any timing."""
+    if w[H_SHARED] == 0:
+        touch_alone(w, k, line, write)
+    else:
+        touch_among(w, k, line, write)
+
+
+@jit
+def access_among(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
+    """Send an access of one core of several to level k of the shared memory's words."""
+    m = w[w[H_SHARED] :]
+    core = w[H_CORE]
+    line = address >> LINE_BITS
+    if m[m[H_COHERENCE] + X_PROTOCOL] == PROTOCOL_NONE:
+        data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+    else:
+        place = find(m, k, line)
+        if place >= 0 and (kind != WRITE or m[place] & SHARED == 0):
+            data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+        else:
+            data = access_coherent(m, core, k, address, t, kind, pc)
+    data = finish(m, k, t, data, kind)
+    w[PATH + 15] = m[PATH + 15]
+    return data
+
+
+@jit
+def access_coherent(m: Ints, core: int, k: int, address: int, t: int, kind: int, pc: int) -> int:
+    """Send an access that level k of a core cannot serve alone; return when its data is there."""
+    line = address >> LINE_BITS
+    at = m[H_COHERENCE]
+    own = flags_in(m, core, line)
+    others = 0
+    if own < 0 or (kind == WRITE and own & SHARED):
+        others = settle(m, core, line, own, kind == WRITE, t)
+    granted = t
+    giver = m[at + X_SUPPLIER]
+    if kind == WRITE and own >= 0 and own & SHARED:
+        granted = permitted(m, k, core, others, t)
+        m[at + X_CORE + core * CORE_WORDS + U_UPGRADE_TIME] += granted - t
+    elif kind == WRITE and giver > 0:
+        others &= ~(1 << ((giver - 1) // EACH))
+    if kind == WRITE and own < 0 and others:
+        granted = permitted(m, k, core, others, t)
+    data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+    m[at + X_SUPPLIER] = 0
+    if kind != WRITE and (others or (own >= 0 and own & SHARED)):
+        set_shared(m, core, line)
+        if giver > 0:
+            arrive(m, line, data)
+    return max(data, granted)
+
+
+@jit
+def touch_among(w: Ints, k: int, line: int, write: bool) -> None:
+    """Bring a line into a core's caches, with what that does to the others', without any timing."""
+    m = w[w[H_SHARED] :]
+    core = w[H_CORE]
+    at = m[H_COHERENCE]
+    if m[at + X_PROTOCOL] == PROTOCOL_NONE:
+        touch_alone(m, k, line, write)
+        return
+    own = flags_in(m, core, line)
+    others = 0
+    if own < 0 or (write and own & SHARED):
+        others = settle(m, core, line, own, write, 0)
+        m[at + X_SUPPLIER] = 0
+    touch_alone(m, k, line, write)
+    if not write and (others or (own >= 0 and own & SHARED)):
+        set_shared(m, core, line)
+
+
+@jit
+def settle(m: Ints, core: int, line: int, own: int, write: bool, t: int) -> int:
+    """Change the other cores' states of a line that a core is about to take, or to write; return who held it.
+
+    `own` are the flags of its own copy, -1 without one. X_SUPPLIER then says who gives the line.
+    """
+    at = m[H_COHERENCE]
+    mine = at + X_CORE + core * CORE_WORDS
+    others = holders(m, core, line)
+    if own >= 0:
+        m[mine + U_UPGRADES] += 1
+        clear_shared(m, core, line)
+    else:
+        note_holder(m, core, line)
+        lost = at + X_LOST + core * LOST + (line & (LOST - 1))
+        if m[lost] == line + 1:
+            m[mine + U_SHARING_MISSES] += 1
+            m[lost] = 0
+    rest = others
+    other = 0
+    while rest:
+        if rest & 1:
+            flags = flags_in(m, other, line)
+            row = at + X_CORE + other * CORE_WORDS
+            if own < 0 and (flags & DIRTY or flags & SHARED == 0):
+                m[row + U_INTERVENTIONS] += 1
+                m[at + X_SUPPLIER] = 1 + supplier_of(m, other, line)
+            if write:
+                m[row + U_INVALIDATIONS] += 1
+                m[at + X_LOST + other * LOST + (line & (LOST - 1))] = line + 1
+                for k in range(EACH * other, EACH * other + EACH):
+                    drop(m, k, line)
+            else:
+                if flags & DIRTY and m[at + X_PROTOCOL] == PROTOCOL_MESI:
+                    m[row + U_WRITEBACKS] += 1
+                    clean(m, other, line)
+                    put_below(m, other, line, t)
+                set_shared(m, other, line)
+        rest >>= 1
+        other += 1
+    return others
+
+
+@jit
+def set_shared(m: Ints, core: int, line: int) -> None:
+    """Mark a core's copies of a line as shared."""
+    for k in range(EACH * core, EACH * core + EACH):
+        place = find(m, k, line)
+        if place >= 0:
+            m[place] |= SHARED
+
+
+@jit
+def clear_shared(m: Ints, core: int, line: int) -> None:
+    """Mark a core's copies of a line as its own."""
+    for k in range(EACH * core, EACH * core + EACH):
+        place = find(m, k, line)
+        if place >= 0:
+            m[place] &= ~SHARED
+
+
+@jit
+def clean(m: Ints, core: int, line: int) -> None:
+    """Mark a core's copies of a line as written back."""
+    for k in range(EACH * core, EACH * core + EACH):
+        place = find(m, k, line)
+        if place >= 0:
+            m[place] &= ~DIRTY
+
+
+@jit
+def put_below(m: Ints, core: int, line: int, t: int) -> None:
+    """Write a line that a core gives away to the shared level as well; its time on the core's bus is booked there."""
+    shared = m[m[H_COHERENCE] + X_LEVEL]
+    m[COUNT + outer_of(m, core) * 16 + N_WRITEBACKS] += 1
+    m[COUNT + shared * 16 + N_WRITES] += 1
+    place = find(m, shared, line)
+    if place >= 0:
+        m[place] |= DIRTY
+        promote(m, shared, line, place)
+        return
+    m[COUNT + shared * 16 + N_WRITE_MISSES] += 1
+    out = insert(m, shared, line, DIRTY, t)
+    if out >= 0 and leave(m, shared, out):
+        write_back(m, shared, out, t)
+
+
+@jit
+def arrive(m: Ints, line: int, t: int) -> None:
+    """Note when a line that a core gave away is in the shared level, if it went there."""
+    place = find(m, m[m[H_COHERENCE] + X_LEVEL], line)
+    if place >= 0:
+        m[m[H_READY] + place] = max(m[m[H_READY] + place], t)
