@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 # A worker a core; the tests of one file share fixtures, so they stay together.
 PARALLEL ?= -n auto --maxprocesses=8 --dist loadfile
 # Workers that each bring the threads of a linear algebra library would stand in each other's way.
-test: export OPENBLAS_NUM_THREADS ?= 1
+check test: export OPENBLAS_NUM_THREADS ?= 1
 SEED ?= 1
 # Extra arguments for the tests: make test ARGS="-k clock -x"
 ARGS ?=
@@ -67,7 +67,7 @@ check: .venv/.all  ## lint, types, import rule, documentation with its examples,
 	@echo "check: import rule and house rules"
 	@$(PYTEST) -q tests/unit/test_imports.py tests/unit/test_house.py
 	@echo "check: examples in the code and in the documentation"
-	@$(PYTEST) -q --doctest-modules hwmodel
+	@$(PYTEST) -q $(PARALLEL) --doctest-modules hwmodel
 	@$(PYTEST) -q tests/unit/test_documentation.py
 	@echo "check: generated files"
 	@$(BIN)/python tools/regenerate.py --check

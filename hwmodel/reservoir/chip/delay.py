@@ -163,6 +163,22 @@ class PathHistogram:
             source or "given levels",
         )
 
+    @classmethod
+    def from_rtl(cls) -> PathHistogram:
+        """The histogram of the generated pipeline with prefix adders, as `rtl_paths.path_histogram` found it.
+
+        Its longest path is active once in thousands of rounds, so an `ErrorModel` of it wants a lower `limit` than one
+        of the default estimate for the same onset of errors.
+
+        Example:
+            >>> table = PathHistogram.from_rtl()
+            >>> table.depths[-1], round(sum(table.counts))
+            (1.0, 91)
+        """
+        from hwmodel.reservoir import _path_table as table
+
+        return cls.of_levels(table.LEVELS, table.COUNTS, source=table.SOURCE)
+
 
 @dataclass(frozen=True)
 class ErrorModel:

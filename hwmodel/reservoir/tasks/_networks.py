@@ -15,7 +15,7 @@ from hwmodel.reservoir.tasks._types import Floats
 __all__ = ["DelayFeedback", "EchoStateNetwork", "Taps"]
 
 MOST_UNITS = 20_000
-SETTLE_STEPS, GROWTH_STEPS = 500, 2000
+SETTLE_STEPS, GROWTH_STEPS = 300, 700
 
 
 def series(inputs: Floats, where: str) -> Floats:
@@ -98,7 +98,7 @@ class EchoStateNetwork:
 
 
 def spectral_radius(columns: npt.NDArray[np.int64], weights: Floats) -> float:
-    """Greatest absolute eigenvalue, to about 1e-4, of a matrix given by its rows' columns and weights.
+    """Greatest absolute eigenvalue, to about 1e-3, of a matrix given by its rows' columns and weights.
 
     It is the rate at which a random vector grows. Eigenvalues come in complex pairs that make each step's growth
     swing; over many steps that evens out. A dense solver would take longer than the reservoir's run.

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.errors import SpecError
+from hwmodel.reservoir import _path_table as table
 from hwmodel.reservoir.chip import (
     AlphaPowerDelay,
     Crystal,
@@ -89,6 +90,23 @@ def test_the_error_probability_is_that_of_any_late_path() -> None:
             late = 1 - NormalDist(depth, 0.05 * depth).cdf(slack)
             right *= (1 - late) ** (2 * count)
         assert float(model.probability(hertz, 1.2, 25.0)) == pytest.approx(1 - right, rel=1e-6, abs=1e-12)
+
+
+def test_the_histogram_of_the_pipeline_keeps_what_its_table_says():
+    paths = PathHistogram.from_rtl()
+    assert sum(paths.counts) == pytest.approx(sum(table.COUNTS))
+    assert paths.depths[-1] == 1.0
+    assert np.average(paths.depths, weights=paths.counts) == pytest.approx(
+        np.average(table.LEVELS, weights=table.COUNTS) / max(table.LEVELS)
+    )
+
+
+def test_rare_long_paths_let_errors_begin_later():
+    # The pipeline's longest path is almost never active, that of the estimate twice a round.
+    volts, celsius = 1.08, 25.0
+    estimate = float(ErrorModel().probability(485e6, volts, celsius))
+    measured = float(ErrorModel(paths=PathHistogram.from_rtl()).probability(485e6, volts, celsius))
+    assert measured < estimate
 
 
 def test_at_the_reference_point_the_longest_path_just_fits() -> None:
