@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json as json_format
 import os
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
-from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
+from hwmodel._arguments import guarded, whole
+from hwmodel.errors import OutputError
 
 __all__ = ["reservoir_app"]
 
@@ -28,34 +27,14 @@ reservoir_app = App(
 )
 
 
-def _whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
-    return int(tokens[0].value)
-
-
-def _guarded(work: Callable[[], list[str]]) -> int:
-    """Print the lines that the work gives; its errors become messages and exit codes."""
-    try:
-        lines = work()
-    except (UnknownNameError, OutputError) as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return USAGE
-    except HwmodelError as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return FAILED
-    for line in lines:
-        print(line)
-    return 0
-
-
 @reservoir_app.command(name="shares")
 def shares_command(
     file: Path,
     /,
     *,
     json: Path | None = None,
-    replicates: Annotated[int, Parameter(converter=_whole)] = 299,
-    seed: Annotated[int, Parameter(converter=_whole)] = 0,
+    replicates: Annotated[int, Parameter(converter=whole)] = 299,
+    seed: Annotated[int, Parameter(converter=whole)] = 0,
     baud: float | None = None,
 ) -> int:
     """Re-hash a share log, and say which ordinary cause explains its times.
@@ -83,7 +62,7 @@ def shares_command(
             _write(json, analysis.as_dict())
         return analysis.lines()
 
-    return _guarded(work)
+    return guarded(work)
 
 
 @reservoir_app.command(name="clock")
@@ -94,7 +73,7 @@ def clock_command(
     json: Path | None = None,
     predict: Annotated[tuple[str, str] | None, Parameter(negative=(), show_default=False)] = None,
     after: float = 0.0,
-    bits: Annotated[int | None, Parameter(converter=_whole)] = None,
+    bits: Annotated[int | None, Parameter(converter=whole)] = None,
     drift: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Fit the nonce clock: arrival = t0 + P (batch + counter/2^bits).
@@ -123,7 +102,7 @@ def clock_command(
             _write(json, figures)
         return lines
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def _write(path: Path, figures: dict[str, Any]) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
+from hwmodel._arguments import whole
 from hwmodel._reservoir import reservoir_app
 from hwmodel.errors import HwmodelError, OutputError, SpecError, UnknownNameError
 
@@ -32,12 +33,7 @@ REAL_ZERO_BITS = 32
 Model = Literal["BM1366", "BM1370"]
 
 
-def _whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
-    return int(tokens[0].value)
-
-
-Whole = Annotated[int, Parameter(converter=_whole)]
+Whole = Annotated[int, Parameter(converter=whole)]
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -78,7 +74,7 @@ def _status() -> Iterator[Callable[[str], None]]:
 def chip_command(
     *,
     pty: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    tcp: Annotated[int | None, Parameter(converter=_whole)] = None,
+    tcp: Annotated[int | None, Parameter(converter=whole)] = None,
     host: str = "127.0.0.1",
     model: Model = "BM1366",
     chips: Whole = 1,
@@ -89,7 +85,7 @@ def chip_command(
     double: float = 0.0,
     corrupt: float = 0.0,
     late: float = 0.0,
-    vanish_after: Annotated[int | None, Parameter(converter=_whole)] = None,
+    vanish_after: Annotated[int | None, Parameter(converter=whole)] = None,
     seconds: float | None = None,
 ) -> int:
     """Emulate hashing chips that drivers and firmware tools can talk to; the address is printed, Ctrl-C ends it.
@@ -209,8 +205,8 @@ class Capture:
     out: Path
     model: Model = "BM1366"
     seconds: float | None = None
-    events: Annotated[int | None, Parameter(converter=_whole)] = None
-    chips: Annotated[int | None, Parameter(converter=_whole)] = None
+    events: Annotated[int | None, Parameter(converter=whole)] = None
+    chips: Annotated[int | None, Parameter(converter=whole)] = None
     frequency: str | None = None
     voltage: float | None = None
     axeos: str | None = None
@@ -220,7 +216,7 @@ class Capture:
     ramp: float = 0.1
     seed: Whole = 0
     zero_bits: Whole = REAL_ZERO_BITS
-    drawn: Annotated[int | None, Parameter(converter=_whole)] = None
+    drawn: Annotated[int | None, Parameter(converter=whole)] = None
 
 
 @reservoir_app.command(name="capture")

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
-from hwmodel.errors import HwmodelError, OutputError, SpecError, UnknownNameError
+from hwmodel._arguments import guarded, whole
+from hwmodel.errors import SpecError
 
 if TYPE_CHECKING:
     from hwmodel.cryo.trace_formats import TraceFacts
@@ -33,26 +34,6 @@ trace_app = App(
 )
 
 
-def _whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
-    return int(tokens[0].value)
-
-
-def _guarded(work: Callable[[], list[str]]) -> int:
-    """Print the lines that the work gives; its errors become messages and exit codes."""
-    try:
-        lines = work()
-    except (UnknownNameError, OutputError) as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return USAGE
-    except HwmodelError as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return FAILED
-    for line in lines:
-        print(line)
-    return 0
-
-
 @trace_app.command(name="convert")
 def convert_command(
     source: Path,
@@ -60,8 +41,8 @@ def convert_command(
     /,
     *,
     format: str | None = None,  # noqa: A002 - the name of the option
-    start: Annotated[int, Parameter(converter=_whole)] = 0,
-    limit: Annotated[int | None, Parameter(converter=_whole)] = None,
+    start: Annotated[int, Parameter(converter=whole)] = 0,
+    limit: Annotated[int | None, Parameter(converter=whole)] = None,
 ) -> int:
     """Convert a trace of any format into the internal one.
 
@@ -86,17 +67,17 @@ def convert_command(
         meta = convert(source, target, format, start, limit)
         return [f"wrote {target}: {meta['instructions']} instructions, {meta['operands']} memory operands"]
 
-    return _guarded(work)
+    return guarded(work)
 
 
 @trace_app.command(name="record")
 def record_command(
     *argv: Annotated[str, Parameter(allow_leading_hyphen=True)],
     out: Path,
-    start: Annotated[int | None, Parameter(converter=_whole)] = None,
-    instructions: Annotated[int | None, Parameter(converter=_whole)] = None,
+    start: Annotated[int | None, Parameter(converter=whole)] = None,
+    instructions: Annotated[int | None, Parameter(converter=whole)] = None,
     region: Literal["marker"] | None = None,
-    thread: Annotated[int | None, Parameter(converter=_whole)] = None,
+    thread: Annotated[int | None, Parameter(converter=whole)] = None,
     env: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     cpu: str | None = None,
     finish: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
@@ -142,7 +123,7 @@ def record_command(
             lines.append(f"the program ended with status {meta['status']}")
         return [*lines, *filter(None, meta["notes"].split("; "))]
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def _environment(words: Sequence[str]) -> dict[str, str]:
@@ -181,7 +162,7 @@ def workload_command(
     *,
     out: Path,
     isa: Literal["riscv64", "x86-64"] = "riscv64",
-    instructions: Annotated[int | None, Parameter(converter=_whole)] = None,
+    instructions: Annotated[int | None, Parameter(converter=whole)] = None,
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
 ) -> int:
     """Build a workload of the package and record its region of interest.
@@ -210,7 +191,7 @@ def workload_command(
             f"wrote {out}: {meta['instructions']} instructions, {meta['operands']} memory operands ({meta['source']})"
         ]
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def _assignments(words: Sequence[str]) -> dict[str, Any]:
@@ -238,7 +219,7 @@ def workloads_command() -> int:
             ]
         return lines
 
-    return _guarded(work)
+    return guarded(work)
 
 
 @trace_app.command(name="info")
@@ -264,7 +245,7 @@ def info_command(
         with open_trace(file, format) as trace:
             return _table(trace_facts(trace))
 
-    return _guarded(work)
+    return guarded(work)
 
 
 def _table(facts: TraceFacts) -> list[str]:

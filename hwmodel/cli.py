@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
 from hwmodel import __version__
+from hwmodel._arguments import whole
 from hwmodel._reservoir_chip import reservoir_app
 from hwmodel._tracing import trace_app
 from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
@@ -63,18 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _whole(kind: type, tokens: Sequence[Token]) -> int:
-    """Read a whole number; 1.5 is refused where cyclopts itself would round it."""
-    return int(tokens[0].value)
-
-
 @_app.command
 def run(
     sim: str,
     /,
     *,
     settings: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)] = (),
-    seed: Annotated[int, Parameter(converter=_whole)] = 0,
+    seed: Annotated[int, Parameter(converter=whole)] = 0,
     out: Path | None = None,
     runner: str = "loop",
     window: str = "auto",
@@ -214,13 +210,13 @@ def cachesim(
     config: Path | None = None,
     preset: str | None = None,
     trace_format: Annotated[str | None, Parameter(name="--format")] = None,
-    warmup: Annotated[int, Parameter(converter=_whole)] = 0,
-    start: Annotated[int, Parameter(converter=_whole)] = 0,
-    limit: Annotated[int | None, Parameter(converter=_whole)] = None,
+    warmup: Annotated[int, Parameter(converter=whole)] = 0,
+    start: Annotated[int, Parameter(converter=whole)] = 0,
+    limit: Annotated[int | None, Parameter(converter=whole)] = None,
     core_clock: str | None = None,
     fast_domains: str = "core",
     json: Path | None = None,
-    cores: Annotated[int | None, Parameter(converter=_whole)] = None,
+    cores: Annotated[int | None, Parameter(converter=whole)] = None,
     protocol: str = "mesi",
     spaces: str = "separate",
 ) -> int:

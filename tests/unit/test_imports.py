@@ -25,6 +25,7 @@ BELONGS = {
     "_times": "units",
     "_version": "units",
     "__main__": "cli",
+    "_arguments": "cli",
     "_atomic": "cli",
     "_emission": "cli",
     "_info": "cli",
