@@ -17,7 +17,6 @@ from hwmodel.errors import OutputError
 
 __all__ = ["reservoir_app"]
 
-FAILED, USAGE = 1, 2
 
 reservoir_app = App(
     name="reservoir",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from hwmodel._arguments import whole
+from hwmodel._arguments import FAILED, USAGE, whole
 from hwmodel._reservoir import reservoir_app
 from hwmodel.errors import HwmodelError, OutputError, SpecError, UnknownNameError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reservoir_app"]
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTED = 130
 REDRAW_S, LOOK_S = 0.2, 0.2
 REAL_ZERO_BITS = 32
 

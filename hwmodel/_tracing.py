@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["trace_app"]
 
-FAILED, USAGE = 1, 2
 PATIENCE_S, REDRAW_S = 2.0, 0.2
 
 trace_app = App(
