@@ -13,6 +13,12 @@ from hwmodel.kernel._drive import AHEAD, Drive
 from hwmodel.kernel._trace import Recorder
 from hwmodel.units import NEVER, format_time
 
+AHEAD_WINDOWS = 64
+"""An engine runs ahead of the others by so many of its longest outgoing latencies at most: what it sends must be kept."""
+
+MOST_NODES = 128
+"""With more components than this the distances between them would cost more than they save."""
+
 FEW = 4
 """Up to so many messages are routed one by one, more of them as arrays."""
 
@@ -22,10 +28,14 @@ class Node:
 
     __slots__ = (
         "advance",
+        "behind",
         "component",
         "due",
         "engine",
+        "fed",
+        "feeds",
         "inbox",
+        "leap",
         "next_event",
         "outbox",
         "recorder",
@@ -43,15 +53,29 @@ class Node:
         self.outbox = outbox
         self.recorder = recorder
         self.routes: tuple[tuple[Route, ...], ...] = ()  # links of each output, by its number
-        self.due = 0  # time of the next local event or message
+        self.due = 0  # time of the next local event, message or stimulus
+        self.feeds: list[Feed] = []
+        self.fed = NEVER  # time of the first message of a stimulus that is not in the inbox yet
+        self.behind: tuple[
+            tuple[Node, int], ...
+        ] = ()  # nodes whose messages can come here, and the shortest way, fs
+        self.leap = NEVER  # how far it may run ahead at once, fs
 
     def links(self) -> list[Route]:
         """Links of all outputs."""
         return [route for routes in self.routes for route in routes]
 
     def look(self) -> None:
-        """Ask engine and inbox for their next time."""
-        self.due = min(self.next_event(), self.inbox.next_time())
+        """Ask engine, inbox and stimuli for their next time."""
+        self.fed = min((feed.due for feed in self.feeds), default=NEVER)
+        self.due = min(self.next_event(), self.inbox.next_time(), self.fed)
+
+    def fill(self, t1: int) -> None:
+        """Put the messages of stimuli before `t1`, and some more, into the inbox."""
+        for feed in self.feeds:
+            if feed.due < t1:
+                feed.fill(t1)
+        self.look()
 
 
 class Route:
@@ -90,7 +114,6 @@ class Feed:
         rows[:, 2] = np.arange(first, first + len(times))
         self.node.inbox.push(rows)
         self.due = self.drive.next_time()
-        self.node.look()
 
 
 class Plan:
@@ -104,16 +127,64 @@ class Plan:
         self.windows = 0
         self.first = 0  # begin of the window that is run
         self.active: Node | None = None  # what is run in it
-        self._feed_due = NEVER
+        for feed in self.feeds:
+            feed.node.feeds.append(feed)
         self.refresh()
+
+    def measure(self) -> bool:
+        """Find the shortest way between every two nodes; False where there are too many, or no links."""
+        if len(self.nodes) > MOST_NODES or self.lookahead == NEVER:
+            return False
+        if any(node.behind for node in self.nodes):
+            return True
+        place = {id(node): n for n, node in enumerate(self.nodes)}
+        ways = np.full((len(place), len(place)), NEVER, np.int64)
+        for n, node in enumerate(self.nodes):
+            for route in node.links():
+                to = place[id(route.target)]
+                ways[n, to] = min(ways[n, to], route.latency)
+            longest = max((route.latency for route in node.links()), default=NEVER)
+            node.leap = min(NEVER, AHEAD_WINDOWS * longest)
+        for k in range(len(place)):
+            # Two halves of NEVER still fit into 64 bits.
+            through = np.minimum(ways[:, k], NEVER // 2)[:, None] + np.minimum(ways[k], NEVER // 2)[None, :]
+            np.minimum(ways, np.where(through < NEVER // 2, through, NEVER), out=ways)
+        for n, node in enumerate(self.nodes):
+            node.behind = tuple((self.nodes[k], int(w)) for k, w in enumerate(ways[:, n]) if w < NEVER)
+        return True
+
+    def turn(self, most: int, until: int) -> bool:
+        """Let the engine that is last run as far as no message can reach it; False when nothing is left before `until`.
+
+        It may run `most` fs at once. Whatever a node still does, it does at its next event or later, and a message that
+        this causes is not here before the shortest way from there to here is over (rule K1).
+        """
+        due = until
+        last = None
+        for node in self.nodes:
+            if node.due < due:
+                last, due = node, node.due
+        if last is None:
+            return False
+        end = due + (most if most < last.leap else last.leap)
+        if end > until:
+            end = until
+        for node, way in last.behind:
+            if node.due + way < end:
+                end = node.due + way
+        self.first = self.now = due
+        if last.fed < end:
+            end = self._fed(last, end)
+        self._advance(last, end)
+        self.windows += 1
+        return True
 
     def refresh(self) -> None:
         """Ask every engine and stimulus anew for its next time."""
-        for node in self.nodes:
-            node.look()
         for feed in self.feeds:
             feed.due = feed.drive.next_time()
-        self._feed_due = min((feed.due for feed in self.feeds), default=NEVER)
+        for node in self.nodes:
+            node.look()
 
     def next_window(self, window: int, until: int) -> int:
         """End of the next window, or -1 when nothing is left before `until`.
@@ -121,7 +192,7 @@ class Plan:
         It begins at the earliest event or message; nothing sent from there on can arrive before
         its end (rule K5).
         """
-        feed_due = first = self._feed_due
+        first = NEVER
         for node in self.nodes:
             if node.due < first:
                 first = node.due
@@ -131,42 +202,48 @@ class Plan:
         end = first + window
         if end > until:
             end = until
-        if feed_due < end:
-            for feed in self.feeds:
-                if feed.due < end:
-                    # One femtosecond is run at once, however many messages it holds.
-                    end = min(end, max(first + 1, feed.drive.horizon()))
+        for node in self.nodes:
+            if node.fed < end:
+                end = self._fed(node, end)
+        return end
+
+    def _fed(self, node: Node, end: int) -> int:
+        """Put what stimuli say before the end of a window into a component's inbox; return the end, or an earlier one."""
+        for feed in node.feeds:
+            if feed.due < end:
+                # One femtosecond is run at once, however many messages it holds.
+                end = min(end, max(self.first + 1, feed.drive.horizon()))
+        node.fill(end)
         return end
 
     def step(self, t1: int) -> None:
         """Run every engine up to `t1` and pass its messages on."""
-        if self._feed_due < t1:
-            for feed in self.feeds:
-                if feed.due < t1:
-                    feed.fill(t1)
-            self._feed_due = min(feed.due for feed in self.feeds)
         for node in self.nodes:
-            if node.due >= t1:
-                continue
-            self.active = node
-            try:
-                node.advance(t1)
-            except Exception as error:
-                span = f"from {format_time(self.first)} to {format_time(t1)}"
-                error.add_note(f"in component '{node.component.name}', in the window {span}")
-                raise
-            due = node.next_event()
-            inbox = node.inbox
-            if inbox.head != inbox.tail:
-                due = min(due, inbox.next_time())
-            if due < t1:
-                raise self._left_behind(node, due, t1)
-            node.due = due
-            if node.outbox.n:
-                self._route(node)
-        self.active = None
+            if node.due < t1:
+                self._advance(node, t1)
         self.now = t1
         self.windows += 1
+
+    def _advance(self, node: Node, t1: int) -> None:
+        self.active = node
+        try:
+            node.advance(t1)
+        except Exception as error:
+            span = f"from {format_time(self.first)} to {format_time(t1)}"
+            error.add_note(f"in component '{node.component.name}', in the window {span}")
+            raise
+        due = node.next_event()
+        inbox = node.inbox
+        if inbox.head != inbox.tail:
+            due = min(due, inbox.next_time())
+        if node.fed < due:
+            due = node.fed
+        if due < t1:
+            raise self._left_behind(node, due, t1)
+        node.due = due
+        if node.outbox.n:
+            self._route(node)
+        self.active = None
 
     def _route(self, node: Node) -> None:
         box = node.outbox

@@ -14,16 +14,30 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with the present time and the end of the run, both in fs, at most ten times a second."""
 
+SHARES = 128
+"""No engine runs more than such a share of a run at once, so that a progress bar moves and Ctrl-C is heard."""
+
 REPORT_EVERY = 64
 """Windows between two looks at the wall clock."""
 
 
 def run_loop(plan: Plan, until: int, window: int, progress: Progress | None) -> None:
-    """Run windows one after another in a plain loop."""
+    """Run windows of equal length one after another in a plain loop."""
     next_window, step = plan.next_window, plan.step
     shown = time.monotonic() if progress else 0.0
     while (end := next_window(window, until)) >= 0:
         step(end)
+        if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
+            shown = now
+            progress(plan.now, until)
+    plan.now = until
+
+
+def run_ahead(plan: Plan, until: int, progress: Progress | None) -> None:
+    """Let each engine in turn run as far as no message can reach it, at most a share of the whole run."""
+    turn, most = plan.turn, max(1, (until - plan.now) // SHARES)
+    shown = time.monotonic() if progress else 0.0
+    while turn(most, until):
         if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
             shown = now
             progress(plan.now, until)

@@ -33,7 +33,7 @@ from hwmodel.kernel._plan import Plan
 from hwmodel.kernel._ports import Link, Port, port_value, whole_number
 from hwmodel.kernel._progress import ProgressBar
 from hwmodel.kernel._result import Result, fingerprint_of
-from hwmodel.kernel._runners import run_loop, run_simpy
+from hwmodel.kernel._runners import SHARES, run_ahead, run_loop, run_simpy
 from hwmodel.kernel._trace import Probe, Trace
 from hwmodel.kernel._wiring import check_wiring, find_port, find_signal, lookahead_of, make_plan
 from hwmodel.units import MAX_TIME, NEVER, Time, TimeLike, format_time, to_fs, to_fs_array
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     import simpy
 
 RUNNERS = ("auto", "loop", "simpy")
-
-FREE_WINDOWS = 128
-"""Windows of a run without links: enough for a progress bar and a prompt Ctrl-C."""
 
 
 class System:
@@ -206,7 +203,8 @@ class System:
         Parameters:
             until: end of the run, at most 9,223 s.
             watch: signals to record, by name or as `Probe`; fixed by the first call.
-            window: longest stretch that engines run apart, at most the smallest link latency.
+            window: longest stretch that engines run apart, at most the smallest link latency; with "auto" each engine
+                runs as far ahead as no message can reach it.
             runner: "loop", "simpy", or "auto" for the loop; the result is the same.
             progress: show a bar for runs over two seconds, or a function of (now, until) in fs.
             env: for the simpy runner, the environment to run in.
@@ -236,6 +234,8 @@ class System:
             try:
                 if runner == "simpy":
                     run_simpy(plan, end, longest, show, env)
+                elif window == "auto" and plan.measure():
+                    run_ahead(plan, end, show)
                 else:
                     run_loop(plan, end, longest, show)
             except Exception as error:
@@ -338,7 +338,7 @@ class System:
 
     def _check_window(self, window: TimeLike | Literal["auto"], lookahead: int, end: int) -> int:
         if isinstance(window, str) and window == "auto":
-            free = max(1, (end - int(self.now)) // FREE_WINDOWS)
+            free = max(1, (end - int(self.now)) // SHARES)
             return free if lookahead == NEVER else lookahead
         asked = to_fs(window, "run(window)")
         if asked <= 0:

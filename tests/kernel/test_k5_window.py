@@ -7,9 +7,10 @@ from hypothesis import given, settings
 
 import hwmodel as hw
 from hwmodel.errors import WindowError
-from hwmodel.units import fs, ms, ns, ps
+from hwmodel.kernel import BuildContext
+from hwmodel.units import Time, fs, ms, ns, ps
 
-from .models import Plan, Relay, plans
+from .models import Plan, Relay, RelayEngine, plans
 
 
 @settings(max_examples=25, deadline=None)
@@ -39,7 +40,56 @@ def test_sparse_traffic_costs_windows_in_proportion_to_messages_not_to_time() ->
         system.drive("a.i0", at=ps([gap_ps * n for n in range(100)]), values=[0] * 100)
         return system.run(until=ms(1)).manifest["windows"]
 
-    assert windows(1_000_000) <= windows(100) <= 201
+    assert windows(100) <= windows(1_000_000) <= 201
+
+
+class Ticker(Relay):
+    """Has an event of its own each picosecond, and notes how far it was allowed to run at once."""
+
+    def build(self, context: BuildContext) -> RelayEngine:
+        engine = TickerEngine(self, context)
+        self.engine = engine
+        return engine
+
+
+class TickerEngine(RelayEngine):
+    def __init__(self, relay: Relay, context: BuildContext) -> None:
+        super().__init__(relay, context)
+        self.now, self.longest = 0, 0
+
+    def advance(self, t1: int) -> None:
+        self.longest = max(self.longest, t1 - self.now)
+        super().advance(t1)
+        self.now = -(-t1 // 1000) * 1000
+
+    def next_event(self) -> int:
+        return min(self.now, super().next_event())
+
+
+def ring(*latencies: int, until: Time = ns(200)) -> list[int]:
+    """Run tickers joined in a ring; give the longest stretch of each, ps."""
+    tickers = [Ticker(f"n{k}") for k in range(len(latencies))]
+    system = hw.System(*tickers)
+    for k, latency in enumerate(latencies):
+        system.connect(f"n{k}.o0", f"n{(k + 1) % len(latencies)}.i0", latency=ps(latency))
+    system.run(until=until)
+    return [ticker.engine.longest // 1000 for ticker in tickers]
+
+
+def test_an_engine_runs_as_far_as_no_message_can_reach_it() -> None:
+    # Both might go once round the ring, but the first not beyond 64 of its own links, nor the other beyond it by more.
+    assert ring(10, 1000) == [64 * 10, 64 * 10 + 10]
+    assert ring(100, 1000) == [1100, 1100]
+
+
+def test_no_engine_runs_further_than_its_own_messages_take_to_come_back() -> None:
+    assert ring(10, 20, 30) == [60, 60, 60]
+
+
+def test_with_many_components_windows_are_of_equal_length() -> None:
+    from hwmodel.kernel._plan import MOST_NODES
+
+    assert set(ring(10, *[500] * MOST_NODES, until=ns(2))) == {10}
 
 
 def test_the_report_gives_the_lookahead_of_every_link() -> None:
