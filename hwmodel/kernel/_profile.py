@@ -51,6 +51,22 @@ class Profile:
         """Time outside of the engines over the time in them; 0 where nothing ran."""
         return self.kernel / self.engines if self.engines else 0.0
 
+    def add(self, other: Profile) -> None:
+        """Add what another profile measured.
+
+        Example:
+            >>> outer, inner = Profile(), Profile()
+            >>> inner.total, inner.windows = 1.5, 3
+            >>> outer.add(inner)
+            >>> outer.total, outer.windows
+            (1.5, 3)
+        """
+        self.total += other.total
+        self.windows += other.windows
+        for name, seconds in other.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+            self.calls[name] = self.calls.get(name, 0) + other.calls[name]
+
     def lines(self) -> list[str]:
         """A table, the slowest component first."""
         rows = sorted(self.seconds.items(), key=lambda item: (-item[1], item[0]))
@@ -108,7 +124,7 @@ def active() -> Profile | None:
 
 @contextmanager
 def profiled() -> Iterator[Profile]:
-    """Add every run inside of the block to one profile.
+    """Add every run inside of the block to one profile, and that to the profile of a block around it, if there is one.
 
     Example:
         >>> import hwmodel as hw
@@ -128,3 +144,5 @@ def profiled() -> Iterator[Profile]:
         yield profile
     finally:
         _ACTIVE.reset(token)
+        if (outer := active()) is not None:
+            outer.add(profile)
