@@ -20,6 +20,7 @@ from hwmodel.kernel._component import (
     jsonable,
     stream_key,
 )
+from hwmodel.kernel._model import Model
 from hwmodel.kernel._ports import Link, Port, SignalKind
 from hwmodel.kernel._process import Message, Process, ProcessContext
 from hwmodel.kernel._profile import Profile, profiled
@@ -45,6 +46,7 @@ __all__ = [
     "Inbox",
     "Link",
     "Message",
+    "Model",
     "Outbox",
     "Port",
     "Probe",
