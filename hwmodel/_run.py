@@ -21,7 +21,18 @@ from hwmodel.units import Time, to_fs
 __all__ = ["Job", "execute", "foreign", "prepare"]
 
 # What the command itself writes; everything else in the folder is the simulation's.
-_WRITTEN = ("manifest.json", "metrics.json", "report.html", "result.npz", "waves.vcd")
+_PERFETTO = "trace.perfetto.json"
+_WRITTEN = (
+    "manifest.json",
+    "metrics.json",
+    "report.html",
+    "result.npz",
+    "waves.vcd",
+    "waves.gtkw",
+    _PERFETTO,
+)
+# About 20 MB, and a quarter of a second to write.
+_PERFETTO_CHANGES = 200_000
 _PICTURES = {".png", ".svg"}
 
 
@@ -107,11 +118,18 @@ def execute(job: Job) -> None:
                 f"{job.simulation.name}: run() gave {type(outcome).__name__}; "
                 "return an hwmodel.simulation.Outcome"
             )
-        pictures = _write(job, outcome, fresh)
+        try:
+            pictures, left_out = _write(job, outcome, fresh)
+        except HwmodelError as error:
+            _keep_partial(job, error)
+            raise
+        viewer = (fresh / _PERFETTO).exists()
     for line in outcome.summary:
         print(line)
     print(f"report    {job.out / 'report.html'}")
     print(f"waves     {job.out / 'waves.vcd'}")
+    if viewer:
+        print(f"trace     {job.out / _PERFETTO}{left_out}")
     for picture in pictures:
         print(f"picture   {job.out / picture}")
     for line in profile.lines() if profile is not None else ():
@@ -137,8 +155,8 @@ def _keep_partial(job: Job, error: Exception) -> None:
         print(f"hwmodel: the results up to {partial.until} are in {folder}", file=sys.stderr)
 
 
-def _write(job: Job, outcome: Outcome, folder: Path) -> list[str]:
-    """Write everything beside the simulation's own files; give the names of its pictures."""
+def _write(job: Job, outcome: Outcome, folder: Path) -> tuple[list[str], str]:
+    """Write everything beside the simulation's own files; give the names of its pictures and what was left out."""
     clash = [name for name in _WRITTEN if (folder / name).exists()]
     if clash:
         raise SpecError(f"{job.simulation.name}: run() wrote {clash[0]}, a name that the command uses")
@@ -159,18 +177,53 @@ def _write(job: Job, outcome: Outcome, folder: Path) -> list[str]:
     }
     (folder / "metrics.json").write_text(metrics, encoding="utf-8")
     result.to_vcd(folder / "waves.vcd")
-    result.to_html(
-        folder / "report.html",
-        title=simulation.title,
-        metrics=json.loads(metrics),
-        pictures=[folder / name for name in shown],
-        source=simulation.source,
-        command=job.command(),
-        summary=outcome.summary,
-    )
-    about["files"] = sorted({*_files(folder), *_WRITTEN})
+    try:
+        left_out = _write_perfetto(outcome, folder)
+        options = outcome.report
+        result.to_html(
+            folder / "report.html",
+            title=simulation.title,
+            metrics=json.loads(metrics),
+            pictures=[folder / name for name in shown],
+            source=simulation.source,
+            command=job.command(),
+            summary=outcome.summary,
+            signals=options.signals,
+            views=options.views,
+            latencies=options.latencies,
+            groups=options.groups,
+        )
+    except HwmodelError as error:
+        # A report that cannot be made must not cost a long run its result.
+        error.partial = result  # type: ignore[attr-defined]
+        raise
+    about["files"] = sorted({*_files(folder), "manifest.json", "result.npz"})
     result.save(folder / "result.npz")
-    return pictures
+    return pictures, left_out
+
+
+def _write_perfetto(outcome: Outcome, folder: Path) -> str:
+    """Write the file for the Perfetto viewer, bounded in size; say what was left out of it."""
+    result, wanted = outcome.result, outcome.report.perfetto
+    names = list(result.traces) if wanted is None else [result[name].name for name in wanted]
+    kept: set[str] = set()
+    changes = 0
+    # The busiest signals last: what is rare says most, and costs least.
+    for name in sorted(names, key=lambda name: len(result.traces[name])):
+        changes += len(result.traces[name])
+        if changes > _PERFETTO_CHANGES:
+            break
+        kept.add(name)
+    if not kept:
+        return ""
+    # The viewer's numbers end at 2**53 of its nanoseconds; a run of more than 9 s needs a coarser scale.
+    scale = 1
+    while int(result.until) // scale >= 1 << 53:
+        scale *= 10
+    shown = [name for name in names if name in kept]
+    result.to_perfetto(folder / _PERFETTO, signals=shown, fs_per_ns=scale)
+    left = len(names) - len(kept)
+    return f" (without the {left} busiest of {len(names)} signals)" if left else ""
 
 
 def _sharpest(name: str, pictures: list[str]) -> bool:

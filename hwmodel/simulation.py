@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from hwmodel.kernel import Result
+    from hwmodel.report import Latency, View
 
-__all__ = ["Outcome", "RunContext", "RunnerName", "Window"]
+__all__ = ["Outcome", "ReportOptions", "RunContext", "RunnerName", "Window"]
 
 RunnerName = Literal["loop", "simpy"]
 Window = Literal["auto"] | Time
@@ -76,18 +77,47 @@ class RunContext:
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """What `report.html` and the file for the Perfetto viewer show of a run.
+
+    Parameters:
+        signals: what the drawing of the whole run shows, in this order; None takes the first 48 traces.
+        views: stretches of the run that are drawn besides: `hwmodel.report.View`, (title, start, end) or
+            (title, start, end, signals).
+        latencies: pairs of signals whose latencies are shown: `hwmodel.report.Latency`, (source, target) or
+            (source, target, how).
+        groups: component to the name of its group in the topology, such as a temperature stage.
+        perfetto: signals in `trace.perfetto.json`. None takes all; beyond 200,000 changes the busiest are left out,
+            and the run says so. An empty list writes no file.
+
+    Example:
+        >>> options = ReportOptions(views=[("one step", "10 us", "12 us")], groups={"asic": "300 K", "core": "77 K"})
+        >>> options.views[0][0]
+        'one step'
+    """
+
+    signals: Sequence[str] | None = None
+    views: Sequence[View | tuple[Any, ...]] = ()
+    latencies: Sequence[Latency | tuple[Any, ...]] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
+    perfetto: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a simulation gives back.
 
     Parameters:
-        result: the kernel's result; its traces become `result.npz` and `waves.vcd`.
+        result: the kernel's result; its traces become `result.npz`, `waves.vcd` and `trace.perfetto.json`.
         metrics: figures of merit, nested as wished; must be representable in JSON.
         summary: lines for the terminal.
+        report: what the report shows of the run.
     """
 
     result: Result
     metrics: Mapping[str, Any] = field(default_factory=dict)
     summary: Sequence[str] = ()
+    report: ReportOptions = field(default_factory=ReportOptions)
 
 
 class _Bar:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwmodel.units import format_time
+
 UNITS: tuple[tuple[str, int], ...] = (
     ("s", 10**15),
     ("ms", 10**12),
@@ -12,16 +14,25 @@ UNITS: tuple[tuple[str, int], ...] = (
     ("ps", 10**3),
     ("fs", 1),
 )
+LONGEST = 10_000  # of a label; greater ones are counted from a round time
 
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """Tick times (fs) and their labels between two times, all in one unit."""
+    """Tick times (fs) and their labels between two times, all in one unit; `base` is to be added to the labels."""
 
     unit: str
     unit_fs: int
     times: tuple[int, ...]
     labels: tuple[str, ...]
+    base: int = 0
+
+    def text(self, number: int) -> str:
+        """The label of a tick; the first one has the unit, and what is to be added where that is not 0."""
+        label = self.labels[number]
+        if number:
+            return f"+{label}" if self.base else label
+        return f"{format_time(self.base)} +{label} {self.unit}" if self.base else f"{label} {self.unit}"
 
 
 def nice_step(span: int, count: int) -> int:
@@ -46,9 +57,15 @@ def time_axis(start: int, end: int, count: int = 10) -> TimeAxis:
         (pair for pair in UNITS if pair[1] <= end and _decimals(step, pair[1]) <= 2), UNITS[-1]
     )
     first = -(-start // step) * step
+    base = 0
+    if end >= LONGEST * unit_fs:
+        # A short stretch late in a run: ticks count from a round time before it.
+        base = start // (1000 * unit_fs) * (1000 * unit_fs)
+        if end - base >= LONGEST * unit_fs:
+            base = first
     times = tuple(range(first, end + 1, step))
     digits = _decimals(step, unit_fs)
-    return TimeAxis(unit, unit_fs, times, tuple(_label(t, unit_fs, digits) for t in times))
+    return TimeAxis(unit, unit_fs, times, tuple(_label(t - base, unit_fs, digits) for t in times), base)
 
 
 def _decimals(step: int, unit_fs: int) -> int:

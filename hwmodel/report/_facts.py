@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from hwmodel.units import format_time
 
 # Unit tokens of snake_case names and how they are written. The naming rule puts the unit last,
 # or before `per`: `delay_ps`, `energy_aj_per_inference`.
@@ -20,7 +23,7 @@ UNITS = {
     "nm": "nm", "um": "µm", "mm": "mm", "mm2": "mm²", "ph": "pH", "ff": "fF", "ohm": "Ω",
 }  # fmt: skip
 PLAIN_UNITS = {"s", "Hz", "J", "W", "A", "V"}
-PREFIXES = {-3: "m", -6: "µ", -9: "n", -12: "p", -15: "f", -18: "a"}
+PREFIXES = {12: "T", 9: "G", 6: "M", 3: "k", -3: "m", -6: "µ", -9: "n", -12: "p", -15: "f", -18: "a"}
 ACRONYMS = {
     "jj": "JJ",
     "jtl": "JTL",
@@ -32,6 +35,7 @@ ACRONYMS = {
     "l2": "L2",
 }
 MOST_LISTED = 8
+_LITERAL = re.compile(r"(?:Clock\()?([fpnum]?s|[kMGT]?Hz)\((-?[\d.]+(?:e-?\d+)?)\)\)?")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,12 @@ def flatten(values: Mapping[str, Any], most: int = 400) -> list[Fact]:
             given = value.get("unit", "") if isinstance(value, Mapping) else ""
             shown = value["value"] if isinstance(value, Mapping) else value
             numeric = isinstance(shown, numbers.Number) and not isinstance(shown, bool)
+            literal = _LITERAL.fullmatch(shown) if isinstance(shown, str) else None
+            if literal:  # a time, a frequency or a clock as a spec's text
+                facts.append(Fact(name, literal[2], literal[1].replace("us", "µs"), source, True))
+                continue
             shown, unit = _scaled(shown, str(given) or unit) if numeric else (shown, str(given) or unit)
-            facts.append(Fact(name, show(shown), unit, source, numeric))
+            facts.append(Fact(name, show(shown), "" if unit == "1" else unit, source, numeric))
         else:
             left_out += 1
     if left_out:
@@ -101,7 +109,13 @@ def readable(path: Sequence[str]) -> tuple[str, str]:
 
 
 def _scaled(value: Any, unit: str) -> tuple[Any, str]:
-    """Give very small values of a plain unit a prefix: 6.2e-06 W reads as 6.2 µW."""
+    """Give very small and very large values a prefix: 6.2e-06 W reads as 6.2 µW, 19,200,000 Hz as 19.2 MHz."""
+    if unit == "fs" and isinstance(value, int) and abs(value) >= 10_000:
+        number, unit = format_time(value).split()
+        return float(number), unit.replace("us", "µs")
+    if unit == "Hz" and abs(value) >= 10_000:
+        power = min(12, 3 * math.floor(math.log10(abs(value)) / 3))
+        return float(value) / 10.0**power, PREFIXES[power] + unit
     if unit not in PLAIN_UNITS or not 0 < abs(value) < 0.01:
         return value, unit
     power = max(-18, 3 * math.floor(math.log10(abs(value)) / 3))

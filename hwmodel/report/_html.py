@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.errors import OutputError
 from hwmodel.report._facts import Fact, flatten, show
 from hwmodel.report._files import write_text
-from hwmodel.report._svg import draw_waves
+from hwmodel.report._latency import LatencyFigures, Pair, latency_table
+from hwmodel.report._latency_chart import render_latencies
+from hwmodel.report._specs import Part, part_of, sources_of
 from hwmodel.report._topology import draw_topology
+from hwmodel.report._topology_parts import clock_of, group_of
+from hwmodel.report._views import ViewLike, draw_views
 from hwmodel.report._waves import count_text
 from hwmodel.units import format_time
 
@@ -25,9 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["write_html"]
 
-MOST_WAVES = 48  # signals drawn; the VCD file has them all
+WIDTH = 1000  # px of drawings
 MOST_MANIFEST = 300_000  # characters shown of the manifest
 MOST_ROWS = 200  # of a table of links or stimuli
+_WIDE = re.compile(r' width="([\d.]+)"')
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -41,8 +47,18 @@ class _Picture:
 class _Component:
     path: str
     kind: str
+    clock: str
+    group: str
     ports: str
-    facts: list[Fact]
+    spec: Part
+
+
+@dataclass(frozen=True)
+class _Delay:
+    name: str
+    signals: str  # where the name does not say them
+    how: str
+    cells: tuple[str, ...]
 
 
 def write_html(
@@ -55,11 +71,15 @@ def write_html(
     source: str = "",
     command: str = "",
     summary: Iterable[str] = (),
+    signals: Iterable[str] | None = None,
+    views: Iterable[ViewLike] = (),
+    latencies: Iterable[Pair] = (),
+    groups: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report of a run as one self-contained HTML file.
 
-    It holds a summary, key figures, how to repeat the run, pictures, waveforms, topology, statistics, specs with
-    their sources, warnings and the manifest.
+    It holds a summary, key figures, how to repeat the run, pictures, topology, waveforms, latencies, statistics, specs
+    with their sources, warnings and the manifest.
 
     Parameters:
         result: a finished run.
@@ -70,18 +90,25 @@ def write_html(
         source: what the model follows, for example a paper with figure and page.
         command: what to type to repeat the run; the manifest's `command` if empty.
         summary: lines of plain text to begin with.
+        signals: what the drawing of the whole run shows, in this order; None takes the first 48 traces.
+        views: stretches that are drawn besides: `View`, (title, start, end) or (title, start, end, signals).
+        latencies: pairs of signals, each a `Latency`, (source, target) or (source, target, how).
+        groups: component to the name of its group in the topology; see `draw_topology`.
 
     Returns:
         The path of the file.
 
     Raises:
         OutputError: a picture cannot be read or is neither SVG nor PNG, or the file cannot be written.
+        UnknownNameError: a signal that was not recorded, or a group for no component.
+        ResultError: an empty view, or latencies that do not fit.
 
     Example:
         >>> from hwmodel.report import write_html
-        >>> write_html(result, "report.html", metrics={"margin_percent": 41.2})  # doctest: +SKIP
+        >>> write_html(result, "report.html", views=[("one step", "10 us", "12 us")])  # doctest: +SKIP
     """
-    content = _content(result, metrics or {}, pictures)
+    content = _content(result, metrics or {}, pictures, groups or {})
+    content |= _traces(result, signals, views, latencies)
     page = _template().render(
         title=title or str(result.manifest.get("name") or "Simulation report"),
         source=source,
@@ -94,10 +121,14 @@ def write_html(
 
 
 def _content(
-    result: Result, metrics: Mapping[str, Any], pictures: Iterable[str | Path | tuple[str | Path, str]]
+    result: Result,
+    metrics: Mapping[str, Any],
+    pictures: Iterable[str | Path | tuple[str | Path, str]],
+    groups: Mapping[str, str],
 ) -> dict[str, Any]:
     manifest = result.manifest
-    names = list(result.traces)
+    components = [_component(c, groups) for c in (manifest.get("components") or [])[:MOST_ROWS]]
+    specs = [component.spec for component in components]
     # Single figures are read at a glance; tables of them are folded away.
     single = {key: value for key, value in metrics.items() if not isinstance(value, Mapping | list | tuple)}
     nested = {key: value for key, value in metrics.items() if key not in single}
@@ -107,15 +138,27 @@ def _content(
         "metrics": flatten(single),
         "more_metrics": flatten(nested),
         "pictures": [_load_picture(picture) for picture in pictures],
-        "waves": draw_waves(result, names[:MOST_WAVES]) if names else "",
-        "waves_left_out": max(0, len(names) - MOST_WAVES),
-        "topology": draw_topology(manifest),
+        "topology": (drawing := draw_topology(manifest, groups)),
+        "topology_width": int(float(found[1])) if (found := _WIDE.search(drawing)) else 0,
         "links": _link_rows(manifest),
         "drives": [flatten(_mapping(drive), 20) for drive in (manifest.get("drives") or [])[:MOST_ROWS]],
         "stats": flatten({key: result.stats[key] for key in sorted(result.stats)}),
-        "components": [_component(c) for c in (manifest.get("components") or [])[:MOST_ROWS]],
+        "components": components,
+        "sources": sources_of(specs),
+        "estimates": sum(part.estimates for part in specs),
         "warnings": [str(warning) for warning in manifest.get("warnings") or []],
         "manifest": _manifest_text(manifest),
+    }
+
+
+def _traces(
+    result: Result, signals: Iterable[str] | None, views: Iterable[ViewLike], latencies: Iterable[Pair]
+) -> dict[str, Any]:
+    table = latency_table(result, latencies)
+    return {
+        "views": draw_views(result, signals, views),
+        "latencies": render_latencies(table, WIDTH) if table else "",
+        "delays": [_delay(row) for row in table],
     }
 
 
@@ -182,7 +225,16 @@ def _latency(value: Any) -> str:
     return "–" if value is None else format_time(int(value))
 
 
-def _component(component: Mapping[str, Any]) -> _Component:
+def _delay(row: LatencyFigures) -> _Delay:
+    pair = row.pair
+    how = pair.how + (f", offset {pair.offset}" if pair.offset else "")
+    times = (row.minimum, row.median, row.p99, row.maximum) if row.count else ("–",) * 4
+    cells = (show(row.count), *(str(t) for t in times), show(row.unanswered), show(row.unmatched))
+    signals = f"{pair.source} → {pair.target}" if pair.label else ""
+    return _Delay(pair.name, signals, how, cells)
+
+
+def _component(component: Mapping[str, Any], groups: Mapping[str, str]) -> _Component:
     ports = component.get("ports") or []
     shown = [
         f"{port.get('name')} ({port.get('direction')}, {port.get('protocol')}"
@@ -191,10 +243,18 @@ def _component(component: Mapping[str, Any]) -> _Component:
     ]
     if len(ports) > 60:
         shown.append(f"and {len(ports) - 60} more")
+    spec = _mapping(component.get("spec") or {})
     # What a component says of itself beyond its spec, such as the count of its cells, comes after it.
     more = {key: value for key, value in component.items() if key not in ("path", "type", "spec", "ports")}
-    facts = flatten(_mapping(component.get("spec") or {}), 120) + flatten(more, 120)
-    return _Component(str(component.get("path", "")), str(component.get("type", "")), ", ".join(shown), facts)
+    path = str(component.get("path", ""))
+    return _Component(
+        path,
+        str(component.get("type", "")),
+        clock_of(spec),
+        group_of(path, groups),
+        ", ".join(shown),
+        part_of({**spec, **more}),
+    )
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:

@@ -47,11 +47,14 @@ def save_png(waves: Waves, path: Path) -> None:
 
 
 def _draw_axis(axes: Any, waves: Waves) -> None:
-    for i, (t, label) in enumerate(zip(waves.axis.times, waves.axis.labels, strict=True)):
+    axis = waves.axis
+    for i, t in enumerate(axis.times):
         x = waves.label_width + waves.x_of(t)
-        text = f"{label} {waves.axis.unit}" if i == 0 else label
+        text = "" if axis.base and i == 1 else axis.text(i)
         axes.plot([x, x], [HEADER - 6, waves.height - 6], color=GRID, linewidth=0.7, zorder=0)
-        axes.text(x, HEADER - 12, text, ha="center", fontsize=7, color=FAINT)
+        axes.text(
+            x, HEADER - 12, text, ha="left" if axis.base and not i else "center", fontsize=7, color=FAINT
+        )
     if not waves.rows:
         axes.text(waves.label_width - 10, HEADER + 20, "no signals", ha="right", fontsize=7, color=FAINT)
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WavePicture", "draw_waves", "plot"]
 
+AXIS_CHAR = 5.6  # px of a character of a tick's label
+
 # Colours keep a contrast of 4.5:1 on paper of either shade, and differ in lightness for the colour-blind.
 STYLE = """
 .hw-waves{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;font-size:10px}
@@ -227,13 +229,23 @@ def _axis(waves: Waves, axis: TimeAxis) -> str:
     places = [number(waves.x_of(t)) for t in axis.times]
     lines = "".join(f"M{x} {HEADER - 6}V{waves.height - 6}" for x in places)
     texts = "".join(
-        f'<text x="{x}" y="{HEADER - 12}" text-anchor="middle">{label}{" " + axis.unit if i == 0 else ""}</text>'
-        for i, (x, label) in enumerate(zip(places, axis.labels, strict=True))
+        f'<text x="{x}" y="{HEADER - 12}" text-anchor="{axis_anchor(axis, i, waves.x_of(axis.times[i]), waves.plot_width)}">'
+        f"{axis.text(i)}</text>"
+        for i, x in enumerate(places)
+        if not (axis.base and i == 1)  # its place is taken by the long first label
     )
     return (
         f'<g class="hw-axis" data-top="{HEADER - 6}" data-bottom="{waves.height - 6}" data-text="{HEADER - 12}">'
         f'<path class="grid" d="{lines}"/>{texts}</g>'
     )
+
+
+def axis_anchor(axis: TimeAxis, place: int, x: float, width: float) -> str:
+    """Where a tick's label is held, so that it is not cut at the border."""
+    half = AXIS_CHAR * len(axis.text(place)) / 2
+    if x < half or (axis.base and not place):
+        return "start"
+    return "end" if x + half > width else "middle"
 
 
 def _row(row: Row, y: int, width: int) -> str:

@@ -27,6 +27,7 @@ VALUE_CHAR = 6.1  # px, of the value font
 LONGEST_NAME = 34  # characters shown of a signal's name
 PX_PER_MARK = 3.0  # denser marks than one per this many px become bars
 PX_PER_BAR = 2
+FEWEST_OF_BURST, PX_OF_BURST = 8, 2.0  # marks whose median distance is less become bars as well
 HEXADECIMAL_FROM = 8  # bits; narrower buses are in decimal
 
 
@@ -114,7 +115,7 @@ def _row(trace: Trace, frame: Waves) -> Row:
     x = PAD + (t - frame.start).astype(np.float64) * (usable / (frame.end - frame.start))
     noun = {"pulse": "pulse", "event": "event"}.get(trace.kind, "change")
     note = count_text(len(t), noun)
-    if len(t) > usable / PX_PER_MARK:
+    if len(t) > usable / PX_PER_MARK or (trace.kind != "level" and _bursts(x)):
         return _density_row(trace.name, note, x, usable)
     if trace.kind == "pulse":
         return Row(trace.name, "pulse", note, x)
@@ -131,6 +132,11 @@ def _row(trace: Trace, frame: Waves) -> Row:
     texts = tuple(f"0x{v:x}" if wide and v >= 0 else str(v) for v in held)
     shown = _fitting(texts, np.diff(borders) - 8)
     return Row(trace.name, "bus", note, borders, held, shown, hexadecimal=wide)
+
+
+def _bursts(x: Floats) -> bool:
+    """Whether most marks lie so near to the next one that they would run together to a bar."""
+    return len(x) >= FEWEST_OF_BURST and bool(np.median(np.diff(x)) < PX_OF_BURST)
 
 
 def _segments(borders: Floats, values: npt.NDArray[np.int64]) -> tuple[Floats, tuple[int, ...]]:

@@ -74,6 +74,7 @@ def test_run_writes_everything_into_the_folder(sims: Path, capsys: Capture) -> N
         "pulses.svg",
         "report.html",
         "result.npz",
+        "trace.perfetto.json",
         "waves.gtkw",
         "waves.vcd",
     ]

@@ -24,6 +24,10 @@
       node.textContent = content;
       parent.appendChild(node);
     }
+    function time(fs) {
+      var unit = UNITS.find(function (u) { return u[1] <= fs; }) || UNITS[5];
+      return fs / unit[1] + " " + unit[0];
+    }
     function clearTexts(parent) {
       parent.querySelectorAll("text").forEach(function (node) { node.remove(); });
     }
@@ -32,14 +36,17 @@
       while (step * count < span) { step = [1, 2, 5][++k % 3] * Math.pow(10, Math.floor(k / 3)); }
       var last = start + (left + shown - pad) / perFs;
       var unit = UNITS.find(function (u) { return u[1] <= last && step / u[1] >= 0.01; }) || UNITS[5];
-      var digits = Math.max(0, Math.ceil(-Math.log10(step / unit[1]) - 1e-9)), path = "", first = true;
+      var digits = Math.max(0, Math.ceil(-Math.log10(step / unit[1]) - 1e-9)), path = "";
       clearTexts(axis);
       var from = Math.max(start, start + (left - pad) / perFs), to = Math.min(end, last);
-      for (var t = Math.ceil(from / step) * step; t <= to; t += step) {
-        var x = pad + (t - start) * perFs;
+      var base = to >= 1e4 * unit[1] ? Math.floor(from / (1e3 * unit[1])) * 1e3 * unit[1] : 0, n = 0;
+      for (var t = Math.ceil(from / step) * step; t <= to; t += step, n++) {
+        var x = pad + (t - start) * perFs, label = (base ? "+" : "") + ((t - base) / unit[1]).toFixed(digits);
         path += "M" + x + " " + axis.dataset.top + "V" + axis.dataset.bottom;
-        text(axis, x, axis.dataset.text, (t / unit[1]).toFixed(digits) + (first ? " " + unit[0] : ""), "", "middle");
-        first = false;
+        if (n === 0) { label = (base ? time(base) + " " : "") + label + " " + unit[0]; }
+        var half = label.length * 2.8 * shown / full;
+        var anchor = x - left < half || base && n === 0 ? "start" : x + half > left + shown ? "end" : "middle";
+        if (!(base && n === 1)) { text(axis, x, axis.dataset.text, label, "", anchor); }
       }
       axis.querySelector("path").setAttribute("d", path);
     }
@@ -101,7 +108,7 @@
     button("−", "Zoom out", function () { zoom(2, 0.5); });
     button("←", "Earlier", function () { move(-0.25); });
     button("→", "Later", function () { move(0.25); });
-    button("Whole run", "Show the whole run", function () { left = 0; shown = full; draw(); });
+    button("All", "Show the whole view", function () { left = 0; shown = full; draw(); });
     bar.appendChild(document.createTextNode("or Ctrl and the wheel; drag to move"));
     holder.parentNode.insertBefore(bar, holder);
     plot.addEventListener("wheel", function (event) {

@@ -189,4 +189,6 @@ def test_axis_ticks_lie_in_the_window_on_round_times(start, span, count):
 @given(st.integers(0, 2**62), st.integers(1, 2**61))
 def test_axis_labels_are_exact(start, span):
     axis = time_axis(start, start + span)
-    assert [Fraction(label) * dict(UNITS)[axis.unit] for label in axis.labels] == list(axis.times)
+    unit = dict(UNITS)[axis.unit]
+    assert [axis.base + Fraction(label) * unit for label in axis.labels] == list(axis.times)
+    assert 0 <= axis.base <= start + span

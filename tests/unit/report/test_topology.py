@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwmodel.errors import ResultError, UnknownNameError
 from hwmodel.report import draw_topology
+from hwmodel.report._topology_parts import clock_of
 
 NS = "{http://www.w3.org/2000/svg}"
 
@@ -119,3 +121,150 @@ def test_many_ports_are_counted_instead_of_listed():
 @pytest.mark.parametrize("manifest", [{}, {"components": []}, {"components": [{"path": "a"}] * 61}])
 def test_nothing_to_draw_or_too_much_gives_no_drawing(manifest):
     assert draw_topology(manifest) == ""
+
+
+def texts(svg, cls):
+    return [t.text for t in ET.fromstring(svg).iter(NS + "text") if t.get("class") == cls]
+
+
+def parallel(*latencies, protocol="pulse", drives=()):
+    ports = {
+        side: [
+            {"name": f"{side}{k}", "direction": side, "protocol": protocol, "width": 1}
+            for k in range(len(latencies))
+        ]
+        for side in ("in", "out")
+    }
+    return {
+        "components": [
+            {"path": "a", "type": "T", "ports": ports["out"]},
+            {"path": "b", "type": "U", "ports": ports["in"]},
+        ],
+        "links": [
+            {"source": f"a.out{k}", "target": f"b.in{k}", "latency_fs": t} for k, t in enumerate(latencies)
+        ],
+        "drives": list(drives),
+    }
+
+
+def test_many_links_between_two_components_are_drawn_as_one():
+    svg = draw_topology(parallel(*[4_770_000] * 7))
+    assert svg.count('class="link"') == 1
+    assert texts(svg, "latency") == ["7 links, 4.77 ns"]
+    assert texts(svg, "port") == ["out0 … out6", "in0 … in6"]
+    assert "2 components, 7 links" in svg
+    assert "a.out3 to b.in3, 4.77 ns" in svg
+
+
+def test_a_bundle_of_unlike_latencies_shows_their_range():
+    assert texts(draw_topology(parallel(4_770_000, 4_777_000, 9_000_000)), "latency") == [
+        "3 links, 4.77 to 9 ns"
+    ]
+    assert texts(draw_topology(parallel(500, 2000, 2000)), "latency") == ["3 links, 500 fs to 2 ps"]
+
+
+def test_two_links_are_drawn_one_by_one():
+    assert draw_topology(parallel(1000, 1000)).count('class="link"') == 2
+
+
+def test_links_of_different_protocols_are_no_bundle():
+    manifest = parallel(1000, 1000, 1000)
+    manifest["components"][0]["ports"][0]["protocol"] = "event"
+    assert draw_topology(manifest).count('class="link"') == 3
+
+
+def test_a_link_has_the_look_of_its_protocol():
+    svg = draw_topology(parallel(1000, protocol="bits"))
+    groups = [g for g in ET.fromstring(svg).iter(NS + "g") if g.find(NS + "path[@class='link']") is not None]
+    assert [g.get("class") for g in groups] == ["bits"]
+
+
+def test_a_link_that_closes_a_loop_is_marked_and_named():
+    svg = draw_topology(system(2, [(0, 1), (1, 0)]))
+    back = [
+        g
+        for g in ET.fromstring(svg).iter(NS + "g")
+        if "back" in (g.get("class") or "").split() and g.find(NS + "title") is not None
+    ]
+    assert len(back) == 1
+    assert [text for text in texts(svg, "latency") if "→" in text] == ["c1 → c0: 1 ps"]
+
+
+@settings(deadline=None)
+@given(graphs, st.data())
+def test_groups_are_bands_that_hold_their_components_and_no_other(graph, data):
+    n, _ = graph
+    groups = {f"c{k}": f"g{data.draw(st.integers(0, 2))}" for k in range(n) if data.draw(st.booleans())}
+    svg = draw_topology(system(*graph), groups)
+    root = ET.fromstring(svg)
+    bands = {
+        g.find(NS + "text").text: g.find(NS + "rect")
+        for g in root.iter(NS + "g")
+        if g.find(NS + "rect") is not None and "band" in g.find(NS + "rect").get("class")
+    }
+    assert list(bands) == list(dict.fromkeys(groups.values()))
+    assert not any(overlap(a, b) for a, b in combinations(boxes(svg), 2))
+    for name, (_, y, _, height) in zip(texts(svg, "name"), boxes(svg), strict=True):
+        for label, band in bands.items():
+            top, tall = float(band.get("y")), float(band.get("height"))
+            inside = top <= y and y + height <= top + tall
+            apart = y + height <= top or y >= top + tall
+            assert inside if groups.get(name) == label else apart
+
+
+@settings(deadline=None)
+@given(graphs, st.data())
+def test_no_link_runs_through_a_box_of_a_grouped_drawing(graph, data):
+    groups = {f"c{k}": f"g{data.draw(st.integers(0, 2))}" for k in range(graph[0])}
+    svg = draw_topology(system(*graph), groups)
+    assert svg.count('class="link"') == len(graph[1])
+    for x0, x1, y in horizontals(svg):
+        for left, top, width, height in boxes(svg):
+            assert not (x0 < left + width - 1 and x1 > left + 1 and top < y < top + height)
+
+
+@pytest.mark.parametrize("first", ["c0", "c1", "c2"])
+def test_a_loop_begins_with_the_component_that_is_named_first(first):
+    svg = draw_topology(system(3, [(0, 1), (1, 2), (2, 0)]), {first: "g"})
+    place = dict(zip(texts(svg, "name"), (box[0] for box in boxes(svg)), strict=True))
+    assert min(place, key=place.get) == first
+
+
+def test_a_group_of_a_path_holds_what_is_below_it(manifest):
+    svg = draw_topology(manifest, {"net": "4 K"})
+    assert texts(svg, "group") == ["4 K"]
+
+
+def test_a_group_for_no_component_is_refused(manifest):
+    with pytest.raises(UnknownNameError, match=r"'readuot'.*readout"):
+        draw_topology(manifest, {"readuot": "77 K"})
+
+
+def test_a_group_needs_a_name(manifest):
+    with pytest.raises(ResultError, match="empty name"):
+        draw_topology(manifest, {"core": ""})
+
+
+def test_stimuli_are_arrows_with_their_clock_or_their_number():
+    drives = [
+        {"port": "b.in0", "count": None, "clock": "Clock(GHz(5), phase=ps(20))", "start": 0},
+        {"port": "b.in1", "count": 3, "times": "given"},
+    ]
+    assert texts(draw_topology({**parallel(1000, 1000), "links": [], "drives": drives}), "driven") == [
+        "5 GHz",
+        "3×",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"clock": "Clock(MHz(500))"}, "500 MHz"),
+        ({"machine": {"core": {"clock": "GHz(100)"}}}, "100 GHz"),
+        ({"clock": "Clock(period=us(2), phase=ns(1))"}, "every 2 µs"),
+        ({"a": {"b": {"c": {"clock": "GHz(1)"}}}}, ""),
+        (None, ""),
+    ],
+)
+def test_the_clock_of_a_component_is_read_off_its_spec(spec, text):
+    assert clock_of(spec) == text
