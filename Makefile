@@ -1,6 +1,6 @@
 # Every target works on a fresh machine: what it needs is installed into .venv first, once.
-# .venv/.core holds the core dependencies (demo, xor, cachesim), .venv/.reservoir those with SciPy (reservoir), and
-# .venv/.all every extra (the rest).
+# .venv/.core holds the core dependencies (xor, cachesim), .venv/.system those with PyRTL (demo, system), .venv/.reservoir
+# those with SciPy (reservoir), and .venv/.all every extra (the rest).
 
 # PYTHON names another interpreter; it is used only to make .venv.
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -18,7 +18,7 @@ SEED ?= 1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo xor verilog cachesim reservoir test check bench docs warm clean
+.PHONY: help setup demo xor system verilog cachesim reservoir test check bench docs warm clean
 .DELETE_ON_ERROR:
 
 help:  ## say what each target does
@@ -28,13 +28,20 @@ help:  ## say what each target does
 setup: .venv/.all  ## create .venv with all extras
 	@echo "setup: .venv is ready; try 'make demo', or '. .venv/bin/activate' and 'hwmodel list'"
 
-demo: .venv/.core  ## classify XOR with a stochastic SFQ network, pulse by pulse, and draw it (core only)
+demo: .venv/.system  ## classify XOR with a stochastic SFQ network, then close a loop from a hashing chip to a 100 GHz core
 	@echo "demo: running the simulation xor_network"
 	@$(BIN)/hwmodel run xor_network --seed $(SEED) --out build/demo
+	@echo "demo: running the composed system neuromorphic_edge"
+	@$(BIN)/hwmodel run neuromorphic_edge --seed $(SEED) --out build/system
+	@echo "demo: open build/demo/report.html and build/system/report.html"
 
 xor: .venv/.core  ## the XOR network into build/xor (core only)
 	@echo "xor: running the simulation xor_network"
 	@$(BIN)/hwmodel run xor_network --seed $(SEED) --out build/xor
+
+system: .venv/.system  ## a hashing chip, an SFQ network, a quantized readout and a 100 GHz core in one closed loop
+	@echo "system: running the composed system neuromorphic_edge into build/system"
+	@$(BIN)/hwmodel run neuromorphic_edge --seed $(SEED) --out build/system --profile
 
 verilog: .venv/.all  ## make Verilog of a trained classifier, verify it on its test images, show size and accuracy
 	@echo "verilog: emitting the quantized classifier into build/verilog"
@@ -106,6 +113,11 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 	@$(PIP) -e .
 	@touch $@
 
+.venv/.system: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "setup: installing hwmodel with PyRTL (about a minute, 430 MB)"
+	@$(PIP) -e '.[system]'
+	@touch .venv/.core $@
+
 .venv/.reservoir: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "setup: installing hwmodel with what statistics need (about a minute, 550 MB)"
 	@$(PIP) -e '.[reservoir]'
@@ -113,5 +125,5 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 
 .venv/.all: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "setup: installing hwmodel with all extras (one to three minutes, 750 MB)"
-	@$(PIP) -e '.[rtl,onnx,trace,reservoir,parquet,docs,dev]'
-	@touch .venv/.core .venv/.reservoir $@
+	@$(PIP) -e '.[rtl,system,onnx,trace,reservoir,parquet,docs,dev]'
+	@touch .venv/.core .venv/.system .venv/.reservoir $@

@@ -123,8 +123,10 @@ def test_an_inner_profile_is_part_of_the_outer_one():
         with profiled() as inner:
             hw.System(hw.Process("p", beat, outputs=["q"])).run(until=ns(10))
         hw.System(hw.Process("q", beat, outputs=["q"])).run(until=ns(10))
-    assert list(inner.calls) == ["p"] and sorted(outer.calls) == ["p", "q"]
-    assert outer.windows > inner.windows and outer.total > inner.total
+    assert list(inner.calls) == ["p"]
+    assert sorted(outer.calls) == ["p", "q"]
+    assert outer.windows > inner.windows
+    assert outer.total > inner.total
 
 
 def test_outside_of_the_block_nothing_is_measured():
