@@ -269,7 +269,7 @@ def fill_core(w: Words, spec: CoreSpec) -> None:
         c.C_REDIRECT: spec.redirect,
         c.C_REDIRECT_DECODE: spec.redirect_decode,
         c.C_SQUASH: spec.squash,
-        c.C_FETCH_LINE: spec.fetch_line,
+        c.C_FETCH_SHIFT: spec.fetch_line.bit_length() - 1,
         c.C_DEPENDENCE: c.KNOWN if spec.known_order else spec.store_sets,
         c.C_CHECK_SHIFT: 0 if spec.known_order else spec.check_shift,
         c.C_CLEAR: spec.clear_period,

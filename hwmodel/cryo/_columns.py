@@ -32,7 +32,16 @@ def columns_of(table: npt.NDArray[Any], core: Core) -> tuple[Ints, Ints, Ints, I
         others = ((sources > 0) & (sources != pointer) & (sources != FLAGS_REGISTER)).any(axis=1)
         plain = (facts[:, 2] > 0) | (facts[:, 3] + facts[:, 4] > 0) | ~others
         destinations[(destinations == pointer) & plain[:, None]] = 0
+    sources, destinations = packed(sources), packed(destinations)
+    ints = (destinations > 0) & ~((destinations > 32) & (destinations <= 64))
+    fps = (destinations > 32) & (destinations <= 64)
+    facts = np.column_stack((facts, ints.sum(axis=1), fps.sum(axis=1)))
     return (table["pc"] & np.uint64(ADDRESS)).astype(np.int64), facts, sources, destinations
+
+
+def packed(registers: Ints) -> Ints:
+    """Return rows of registers with those that are none, 0, behind the others: the kernels stop at the first."""
+    return np.take_along_axis(registers, np.argsort(registers == 0, axis=1, kind="stable"), axis=1)
 
 
 def registers_of(table: npt.NDArray[Any]) -> int:

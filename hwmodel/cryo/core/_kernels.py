@@ -14,7 +14,7 @@ from hwmodel.cryo.branch._kernels import (
     BRANCH_END,
     predict,
 )
-from hwmodel.cryo.shared._kernels import access
+from hwmodel.cryo.shared._kernels import send
 from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     FETCH,
@@ -27,8 +27,10 @@ from hwmodel.cryo.words._kernels import (
     full,
     physical,
     ring_at,
+    take_one,
+    time_of,
 )
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
 
 # ------------------------------------------------------------------------------------------------- parameters
 C_NUM = 0  # period of the core's clock: num / den femtoseconds
@@ -56,7 +58,7 @@ C_COMPLETE_COMMIT = 21
 C_REDIRECT = 22  # from the execution of a mispredicted branch to the next fetch
 C_REDIRECT_DECODE = 23  # from decode to the next fetch
 C_SQUASH = 24  # instructions squashed a cycle; 0: at once
-C_FETCH_LINE = 25  # bytes of the fetch buffer
+C_FETCH_SHIFT = 25  # bytes of the fetch buffer, as a shift
 C_DEPENDENCE = 26  # memory dependence: 0 not predicted, 1 store sets, 2 known
 C_CHECK_SHIFT = 27  # granularity in which orders of loads and stores are checked, as a shift
 C_CLEAR = 28  # loads and stores after which the store sets are forgotten
@@ -198,17 +200,13 @@ RING_RESULTS = 3 + OPS  # slot rings behind those of issue, loads, stores and un
 RING_CACHE = 4 + OPS
 
 
-@jit
+@inlined
 def book(w: Ints, ring: int, cycle: int, width: int) -> int:
     """Return the first cycle at or after `cycle` with room in one of the core's slot rings, and take it."""
-    base = ring_at(w, w[H_USER_SLOTS] + ring)
-    while full(w, base, cycle, width):
-        cycle += 1
-    add_user(w, base, cycle)
-    return cycle
+    return take_one(w, ring_at(w, w[H_USER_SLOTS] + ring), cycle, width)
 
 
-@jit
+@inlined
 def leave_queue(w: Ints, cycle: int) -> None:
     """Note that an instruction leaves the issue queue in a cycle.
 
@@ -227,7 +225,7 @@ def leave_queue(w: Ints, cycle: int) -> None:
     w[LATE + (place & (RING - 1))] = cycle
 
 
-@jit
+@inlined
 def queue_room(w: Ints, cycle: int) -> int:
     """Return the first cycle at or after `cycle` in which the issue queue has room.
 
@@ -236,6 +234,16 @@ def queue_room(w: Ints, cycle: int) -> int:
     now = w[NOW + S_QUEUE_NOW]
     queued = w[NOW + S_QUEUED]
     size = w[CORE + C_IQ]
+    if w[NOW + S_LATE] == w[NOW + S_LATE_END]:
+        # Nothing waits beyond the ring, as nearly always.
+        while now < cycle or queued >= size:
+            if queued == 0:
+                now = cycle
+                break
+            place = CALENDAR + (now & (CALENDAR_SIZE - 1))
+            queued -= w[place]
+            w[place] = 0
+            now += 1
     while now < cycle or queued >= size:
         if queued == 0:
             now = cycle
@@ -258,18 +266,20 @@ def queue_room(w: Ints, cycle: int) -> int:
 
 
 @jit
-def to_cycle(w: Ints, t: int) -> int:
-    """Return the core cycle at or after a time."""
-    return edge(t, w[CORE + C_NUM], w[CORE + C_DEN])
+def ask(w: Ints, which: int, k: int, page: int, address: int, cycle: int, kind: int, pc: int) -> int:
+    """Send an access at a cycle, its page `page` translated first; return the cycle in which its data is there."""
+    num = w[CORE + C_NUM]
+    den = w[CORE + C_DEN]
+    t = time_of(cycle, num, den)
+    if w[WALK + K_ON]:
+        known = translate(w, which, page, t)
+        if known > t:
+            t = known
+            cycle = edge(t, num, den)
+    return send(w, num, den, k, physical(w, address), cycle, t, kind, pc, False)
 
 
-@jit
-def to_time(w: Ints, cycle: int) -> int:
-    """Return the time of a core cycle."""
-    return cycle * w[CORE + C_NUM] // w[CORE + C_DEN]
-
-
-@jit
+@inlined
 def in_order(w: Ints, at: int, cycle: int, width: int) -> int:
     """Put an instruction through an in-order stage of a width; return its cycle."""
     if cycle > w[NOW + at]:
@@ -303,22 +313,19 @@ def unite(w: Ints, load: int, store: int, pc: int) -> None:
         w[SETS_AT + load * 2] = b
 
 
-@jit
+@inlined
 def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
     """Return the cycle in which the instruction at pc is fetched."""
     number = w[NOW + S_INSTRUCTIONS]
-    line = pc // w[CORE + C_FETCH_LINE]
+    line = pc >> w[CORE + C_FETCH_SHIFT]
     if line != w[NOW + S_LINE]:
         w[NOW + S_LINE] = line
         w[NOW + S_LINES] += 1
         asked = w[NOW + S_FETCH]
         if w[NOW + S_FETCHED] > 0 and w[CORE + C_LINE_AHEAD] == 0:
             asked += 1
-        t = to_time(w, asked)
-        if w[WALK + K_ON]:
-            t = translate(w, TLB_FETCH, pc, t)
-        address = physical(w, line * w[CORE + C_FETCH_LINE])
-        done = to_cycle(w, access(w, fetch_level, address, t, FETCH, pc))
+        address = line << w[CORE + C_FETCH_SHIFT]
+        done = ask(w, TLB_FETCH, fetch_level, pc, address, asked, FETCH, pc)
         if done > asked + 1:
             w[NOW + S_FRONT] = CPI_FETCH
         if done > w[NOW + S_FETCH]:
@@ -336,58 +343,17 @@ def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
     return w[NOW + S_FETCH]
 
 
-@jit
+@inlined
 def ready_of(w: Ints, sources: Ints, i: int) -> int:
     """Return the register among an instruction's sources that is ready last, or 0."""
     late = 0
     for s in range(sources.shape[1]):
         register = sources[i, s]
-        if register and w[REGISTER + register] > w[REGISTER + late]:
+        if register == 0:
+            break
+        if w[REGISTER + register] > w[REGISTER + late]:
             late = register
     return late
-
-
-@jit
-def older_store(w: Ints, address: int, size: int, execute: int) -> int:
-    """Return the youngest older store that a load at `execute` has to know about, or -1.
-
-    It is one that overlaps the load's bytes and has not left for the cache.
-    """
-    stores = w[NOW + S_STORES]
-    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
-        place = n & (RING - 1)
-        if w[STORE + place * 8 + W_SENT] <= execute:
-            return -1
-        if (
-            w[STORE + place * 8 + W_ADDRESS] < address + size
-            and address < w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE]
-        ):
-            return n
-    return -1
-
-
-@jit
-def violating_store(w: Ints, address: int, size: int, execute: int) -> int:
-    """Return the store that executes first of those older ones which a load at `execute` overtook, or -1."""
-    shift = w[CORE + C_CHECK_SHIFT]
-    low = address >> shift
-    high = (address + size - 1) >> shift
-    stores = w[NOW + S_STORES]
-    found = -1
-    when = 0
-    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
-        place = n & (RING - 1)
-        if w[STORE + place * 8 + W_SENT] <= execute:
-            break
-        if w[STORE + place * 8 + W_EXECUTE] > execute and (
-            found < 0 or w[STORE + place * 8 + W_EXECUTE] < when
-        ):
-            first = w[STORE + place * 8 + W_ADDRESS] >> shift
-            last = (w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE] - 1) >> shift
-            if first <= high and low <= last:
-                found = n
-                when = w[STORE + place * 8 + W_EXECUTE]
-    return found
 
 
 @jit
@@ -403,17 +369,22 @@ def squash(w: Ints, execute: int, dispatch: int, cause: int) -> None:
         w[NOW + S_BARRIER] = max(w[NOW + S_BARRIER], execute + 1 + vain // w[CORE + C_SQUASH])
 
 
-@jit
+@inlined
 def book_unit(w: Ints, op: int, cycle: int) -> int:
     """Return the first cycle with an issue slot and a free unit for an operation class, and take both."""
     issue = ring_at(w, w[H_USER_SLOTS])
     width = w[CORE + C_ISSUE]
     units = w[UNIT + op * 4 + U_COUNT]
     if units == 0:
-        while full(w, issue, cycle, width):
-            cycle += 1
-        add_user(w, issue, cycle)
-        return cycle
+        return take_one(w, issue, cycle, width)
+    return book_both(w, issue, op, cycle)
+
+
+@jit
+def book_both(w: Ints, issue: int, op: int, cycle: int) -> int:
+    """Return the first cycle with a slot in the ring `issue` and a free unit for an operation class, and take both."""
+    width = w[CORE + C_ISSUE]
+    units = w[UNIT + op * 4 + U_COUNT]
     base = ring_at(w, w[H_USER_SLOTS] + w[UNIT + op * 4 + U_RING])
     length = w[UNIT + op * 4 + U_INTERVAL]
     i = 0
@@ -453,7 +424,7 @@ def close_branch(w: Ints, target: int) -> None:
         w[NOW + S_FETCHED] = w[CORE + C_FETCH]
 
 
-@jit
+@inlined
 def enter_window(w: Ints, number: int, loads: int, stores: int, cycle: int) -> int:
     """Return the first cycle at or after `cycle` with a free entry in reorder buffer, load and store queue.
 
@@ -471,7 +442,7 @@ def enter_window(w: Ints, number: int, loads: int, stores: int, cycle: int) -> i
     return cycle
 
 
-@jit
+@inlined
 def take_registers(w: Ints, ints: int, fps: int, cycle: int) -> int:
     """Return the first cycle at or after `cycle` with free registers and room in the issue queue."""
     delay = w[CORE + C_FREE_DELAY]
@@ -484,7 +455,7 @@ def take_registers(w: Ints, ints: int, fps: int, cycle: int) -> int:
     return queue_room(w, cycle)
 
 
-@jit
+@inlined
 def sets_of(w: Ints, key: int) -> int:
     """Return the store set of a program counter's index, or -1."""
     return w[SETS_AT + key * 2 + 0]

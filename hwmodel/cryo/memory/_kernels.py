@@ -94,6 +94,7 @@ from hwmodel.cryo.words._kernels import (
     after,
     edge,
     take_slot,
+    time_of,
 )
 from hwmodel.cryo.writes._kernels import (
     announce,
@@ -104,7 +105,7 @@ from hwmodel.cryo.writes._kernels import (
     write_back,
     write_through,
 )
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
 
 
 @jit
@@ -149,7 +150,8 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 taken = take_slot(
                     w, 3 * k, cycle, w[LEVEL + k * 32 + L_PORTS], w[LEVEL + k * 32 + L_INTERVAL]
                 )
-            w[COUNT + k * 16 + N_PORT] += (taken - cycle) * num // den
+            if taken > cycle:
+                w[COUNT + k * 16 + N_PORT] += time_of(taken - cycle, num, den)
             cycle = taken
         if not skip:
             if store:
@@ -178,7 +180,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 w[place] = word
                 promote(w, k, line, place)
                 if depth == 0 and not store and arrived + w[LEVEL + k * 32 + L_REST] <= t:
-                    data = (cycle + w[LEVEL + k * 32 + L_HIT]) * num // den
+                    data = time_of(cycle + w[LEVEL + k * 32 + L_HIT], num, den)
                 else:
                     late = edge(header, num, den) if header > 0 else 0
                     data = hit_time(w, k, cycle, t, arrived, late, store, depth == 0)
@@ -208,7 +210,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
             if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
                 train(w, k, requestor, pc, address, t)
             if store and not w[MORE + k * 16 + E_ALLOCATE]:
-                data = (cycle + w[MORE + k * 16 + E_STORE]) * num // den
+                data = time_of(cycle + w[MORE + k * 16 + E_STORE], num, den)
                 write_through(w, k, line, data)
                 break
         free = first_free(w, k)
@@ -219,9 +221,8 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         w[PATH + depth * 2 + 0] = k
         w[PATH + depth * 2 + 1] = t
         depth += 1
-        t = (
-            cycle + (w[MORE + k * 16 + E_PREFETCH] if skip else w[LEVEL + k * 32 + L_TAG])
-        ) * num // den + header
+        looked = w[MORE + k * 16 + E_PREFETCH] if skip else w[LEVEL + k * 32 + L_TAG]
+        t = time_of(cycle + looked, num, den) + header
         num = w[LEVEL + k * 32 + L_BUS_NUM]
         den = w[LEVEL + k * 32 + L_BUS_DEN]
         if skip and w[MORE + k * 16 + E_HELD]:
@@ -232,10 +233,10 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         if w[MORE + k * 16 + E_EARLY]:
             # A request that finds the bus free enters it between edges; one that waited enters at an edge.
             if bus > begin:
-                t = bus * num // den
-            header = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * num // den - t
+                t = time_of(bus, num, den)
+            header = time_of(bus + w[LEVEL + k * 32 + L_BUS_REQUEST], num, den) - t
         else:
-            t = (bus + w[LEVEL + k * 32 + L_BUS_REQUEST]) * num // den
+            t = time_of(bus + w[LEVEL + k * 32 + L_BUS_REQUEST], num, den)
         t += w[LEVEL + k * 32 + L_FLIGHT]
         k = w[LEVEL + k * 32 + L_NEXT]
         if k < 0:
@@ -257,7 +258,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
             1,
             w[LEVEL + k * 32 + L_BUS_HEADER] + (0 if upgrade else w[LEVEL + k * 32 + L_BUS_LINE]),
         )
-        arrival = (bus + w[LEVEL + k * 32 + L_BUS_ANSWER]) * num // den
+        arrival = time_of(bus + w[LEVEL + k * 32 + L_BUS_ANSWER], num, den)
         if upgrade:
             place = find(w, k, line)
             if place >= 0:
@@ -357,12 +358,18 @@ def finish(w: Ints, k: int, t: int, data: int, kind: int) -> int:
     if w[PENDING + (0) * 4 + P_COUNT] > 0:
         send_prefetches(w)
     if kind != WRITE:
-        w[COUNT + k * 16 + N_LATENCY] += data - t
-        if data - t != w[STATE + k * 8 + S_LATENCY]:
-            w[STATE + k * 8 + S_LATENCY] = data - t
-            w[STATE + k * 8 + S_BIN] = latency_bin(data - t)
-        w[HISTOGRAM + k * 64 + w[STATE + k * 8 + S_BIN]] += 1
+        count_latency(w, k, data - t)
     return data
+
+
+@inlined
+def count_latency(w: Ints, k: int, latency: int) -> None:
+    """Count the latency of a read of level k."""
+    w[COUNT + k * 16 + N_LATENCY] += latency
+    if latency != w[STATE + k * 8 + S_LATENCY]:
+        w[STATE + k * 8 + S_LATENCY] = latency
+        w[STATE + k * 8 + S_BIN] = latency_bin(latency)
+    w[HISTOGRAM + k * 64 + w[STATE + k * 8 + S_BIN]] += 1
 
 
 @jit

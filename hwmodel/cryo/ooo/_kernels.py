@@ -14,6 +14,7 @@ from hwmodel.cryo.branch._kernels import (
 from hwmodel.cryo.core._kernels import (
     C_BY_ADDRESS,
     C_CHAIN,
+    C_CHECK_SHIFT,
     C_CLEAR,
     C_COMMIT,
     C_COMPLETE_COMMIT,
@@ -107,6 +108,7 @@ from hwmodel.cryo.core._kernels import (
     W_PC,
     W_SENT,
     W_SIZE,
+    ask,
     book,
     book_unit,
     close_branch,
@@ -114,19 +116,15 @@ from hwmodel.cryo.core._kernels import (
     fetch_one,
     in_order,
     leave_queue,
-    older_store,
     ready_of,
     sets_of,
     squash,
     take_registers,
-    to_cycle,
-    to_time,
     unite,
-    violating_store,
 )
-from hwmodel.cryo.shared._kernels import access, touch
+from hwmodel.cryo.shared._kernels import touch
 from hwmodel.cryo.stages._kernels import R_LINE, R_OPEN, RUN
-from hwmodel.cryo.tlb._kernels import touch_page, translate
+from hwmodel.cryo.tlb._kernels import touch_page
 from hwmodel.cryo.uops._kernels import fetch_decoded, load_by_address
 from hwmodel.cryo.words._kernels import (
     K_ON,
@@ -140,7 +138,50 @@ from hwmodel.cryo.words._kernels import (
     WRITE,
     physical,
 )
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
+
+
+@inlined
+def older_store(w: Ints, address: int, size: int, execute: int) -> int:
+    """Return the youngest older store that a load at `execute` has to know about, or -1.
+
+    It is one that overlaps the load's bytes and has not left for the cache.
+    """
+    stores = w[NOW + S_STORES]
+    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
+        place = n & (RING - 1)
+        if w[STORE + place * 8 + W_SENT] <= execute:
+            return -1
+        if (
+            w[STORE + place * 8 + W_ADDRESS] < address + size
+            and address < w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE]
+        ):
+            return n
+    return -1
+
+
+@inlined
+def violating_store(w: Ints, address: int, size: int, execute: int) -> int:
+    """Return the store that executes first of those older ones which a load at `execute` overtook, or -1."""
+    shift = w[CORE + C_CHECK_SHIFT]
+    low = address >> shift
+    high = (address + size - 1) >> shift
+    stores = w[NOW + S_STORES]
+    found = -1
+    when = 0
+    for n in range(stores - 1, max(-1, stores - 1 - w[CORE + C_SQ]), -1):
+        place = n & (RING - 1)
+        if w[STORE + place * 8 + W_SENT] <= execute:
+            break
+        if w[STORE + place * 8 + W_EXECUTE] > execute and (
+            found < 0 or w[STORE + place * 8 + W_EXECUTE] < when
+        ):
+            first = w[STORE + place * 8 + W_ADDRESS] >> shift
+            last = (w[STORE + place * 8 + W_ADDRESS] + w[STORE + place * 8 + W_SIZE] - 1) >> shift
+            if first <= high and low <= last:
+                found = n
+                when = w[STORE + place * 8 + W_EXECUTE]
+    return found
 
 
 @jit
@@ -170,10 +211,7 @@ def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: in
                 return -(wrong + 1)
             return done
         cycle = max(cycle, w[STORE + (place) * 8 + W_SENT] + 1)
-    t = to_time(w, cycle)
-    if w[WALK + K_ON]:
-        t = translate(w, TLB_DATA, address, t)
-    done = to_cycle(w, access(w, level, physical(w, address), t, READ, pc))
+    done = ask(w, TLB_DATA, level, address, address, cycle, READ, pc)
     if wrong >= 0:
         return -(wrong + 1)
     return done
@@ -193,7 +231,8 @@ def run_ooo(
 ) -> int:
     """Run the instructions of one chunk; return how many of its addresses were used, or -1 where pages ran out.
 
-    `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags.
+    `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags,
+    destinations among the integer and the floating-point registers.
     """
     used = 0
     skid = w[CORE + C_SKID]
@@ -209,14 +248,8 @@ def run_ooo(
         loads = facts[static, 3]
         stores = facts[static, 4]
         flags = facts[static, 7]
-        ints = 0
-        fps = 0
-        for d in range(destinations.shape[1]):
-            if destinations[static, d]:
-                if 32 < destinations[static, d] <= 64:
-                    fps += 1
-                else:
-                    ints += 1
+        ints = facts[static, 8]
+        fps = facts[static, 9]
         serial = flags & 3 or op == OP_SYSTEM
         if branch and w[CORE + C_CHAIN]:
             ints += 1
@@ -339,10 +372,7 @@ def run_ooo(
             sent = max(commit + w[CORE + C_STORE_DELAY], w[NOW + S_STORE_SENT])
             sent = book(w, 2, sent, w[CORE + C_STORE_PORTS])
             w[NOW + S_STORE_SENT] = sent
-            t = to_time(w, sent)
-            if w[WALK + K_ON]:
-                t = translate(w, TLB_DATA, address, t)
-            done = to_cycle(w, access(w, data_level, physical(w, address), t, WRITE, pc))
+            done = ask(w, TLB_DATA, data_level, address, address, sent, WRITE, pc)
             if w[CORE + C_POSTED]:
                 done = sent - 1
             place = w[NOW + S_STORES] & (RING - 1)

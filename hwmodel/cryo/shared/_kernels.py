@@ -8,7 +8,7 @@ order of the calls; what a message between caches takes is found on top and dela
 from __future__ import annotations
 
 from hwmodel.cryo.lines._kernels import drop, find, insert, promote
-from hwmodel.cryo.memory._kernels import finish, go_down, latency_bin, send_prefetches
+from hwmodel.cryo.memory._kernels import count_latency, finish, go_down
 from hwmodel.cryo.memory._kernels import touch as touch_alone
 from hwmodel.cryo.owners._kernels import (
     CORE_WORDS,
@@ -38,27 +38,41 @@ from hwmodel.cryo.ports._kernels import port_access
 from hwmodel.cryo.words._kernels import (
     COUNT,
     DIRTY,
+    E_STORE,
+    E_THROUGH,
     H_COHERENCE,
     H_CORE,
     H_READY,
     H_SHARED,
-    HISTOGRAM,
+    L_BASE,
+    L_DEN,
+    L_HIT,
+    L_INTERVAL,
+    L_NUM,
+    L_REST,
+    L_SETS,
+    L_TAG,
+    L_WAYS,
+    LEVEL,
     LINE_BITS,
-    N_LATENCY,
+    MORE,
+    N_READS,
     N_WRITE_MISSES,
     N_WRITEBACKS,
     N_WRITES,
-    P_COUNT,
     PATH,
-    PENDING,
-    S_BIN,
-    S_LATENCY,
+    PREFETCHED,
+    S_BLOCK_FROM,
+    S_BLOCK_TO,
     SHARED,
     STATE,
     WRITE,
+    after,
+    edge,
+    time_of,
 )
 from hwmodel.cryo.writes._kernels import leave, write_back
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
 
 REQUESTORS = 8  # numbers that a core has for the prefetchers below it
 
@@ -73,18 +87,72 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
         return port_access(w, address, t, kind)
     if w[H_SHARED]:
         return access_among(w, k, address, t, kind, pc)
-    # As in `finish`, written out: most accesses are those of a core alone, and a call more would be felt.
-    data = go_down(w, k, address, t, kind, 0, pc, False)
-    w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
-    if w[PENDING + (0) * 4 + P_COUNT] > 0:
-        send_prefetches(w)
-    if kind != WRITE:
-        w[COUNT + k * 16 + N_LATENCY] += data - t
-        if data - t != w[STATE + k * 8 + S_LATENCY]:
-            w[STATE + k * 8 + S_LATENCY] = data - t
-            w[STATE + k * 8 + S_BIN] = latency_bin(data - t)
-        w[HISTOGRAM + k * 64 + w[STATE + k * 8 + S_BIN]] += 1
-    return data
+    return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
+
+
+@jit
+def send_far(w: Ints, num: int, den: int, k: int, address: int, t: int, kind: int, pc: int) -> int:
+    """Send an access that is more than a plain hit; return the core's cycle in which its data is there."""
+    return edge(access(w, k, address, t, kind, pc), num, den)
+
+
+@inlined
+def send(
+    w: Ints, num: int, den: int, k: int, address: int, cycle: int, t: int, kind: int, pc: int, posted: bool
+) -> int:
+    """Send an access at time t of a core's cycle, by the core's clock num / den; return the cycle of its answer.
+
+    A hit that nothing stands in the way of, which is nearly every access, is done here: as in `access`, but without
+    a division where the cache has the core's clock. A write that is `posted` is answered once the tag is known, and
+    asks no one; its data are then still on their way into the array.
+    """
+    place = -1
+    line = address >> LINE_BITS
+    at = LEVEL + k * 32
+    if address >= 0 and w[H_SHARED] == 0:
+        place = w[at + L_BASE] + (line & (w[at + L_SETS] - 1)) * w[at + L_WAYS]
+        if w[place] >> 3 != line:
+            place = find_behind(w, k, line, kind == WRITE and not posted)
+    if (
+        place < 0
+        or w[w[H_READY] + place] + w[at + L_REST] > t
+        or w[place] & (PREFETCHED if kind != WRITE or posted else PREFETCHED | SHARED)
+        or w[at + L_INTERVAL] > 0
+        or (w[STATE + k * 8 + S_BLOCK_TO] > t and w[STATE + k * 8 + S_BLOCK_FROM] <= t)
+        or (kind == WRITE and not posted and w[MORE + k * 16 + E_THROUGH])
+    ):
+        return send_far(w, num, den, k, address, t, int(kind), pc)
+    w[PATH + 15] = 0
+    latency = w[at + L_HIT]
+    if kind == WRITE:
+        latency = w[at + L_TAG] if posted else w[MORE + k * 16 + E_STORE]
+        w[place] |= DIRTY
+    own_num = w[at + L_NUM]
+    own_den = w[at + L_DEN]
+    if own_num == num and own_den == den:
+        answer = cycle + latency
+        data = time_of(answer, num, den)
+    else:
+        data = after(t, latency, own_num, own_den)
+        answer = edge(data, num, den)
+    if kind == WRITE:
+        w[COUNT + k * 16 + N_WRITES] += 1
+    else:
+        w[COUNT + k * 16 + N_READS] += 1
+        count_latency(w, k, data - t)
+    return answer
+
+
+@jit
+def find_behind(w: Ints, k: int, line: int, asks: bool) -> int:
+    """Return the place of a line that is not in front of its set, once it is there, or -1.
+
+    A line that is `SHARED` stays where it is for a write that asks for it.
+    """
+    place = find(w, k, line)
+    if place < 0 or (asks and w[place] & SHARED):
+        return -1
+    return promote(w, k, line, place)
 
 
 @jit

@@ -8,41 +8,29 @@ from __future__ import annotations
 
 from hwmodel.cryo.branch._kernels import B_BTB_MASK, B_SHIFT, SHAPE
 from hwmodel.cryo.core._kernels import CORE_END
-from hwmodel.cryo.lines._kernels import find, promote
-from hwmodel.cryo.memory._kernels import latency_bin
+from hwmodel.cryo.lines._kernels import find
 from hwmodel.cryo.shared._kernels import access
+from hwmodel.cryo.shared._kernels import send as send_alone
 from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
-    COUNT,
-    DIRTY,
     FETCH,
     H_BTB,
     H_READY,
     H_SHARED,
-    HISTOGRAM,
     K_ON,
-    L_BASE,
     L_DEN,
-    L_HIT,
     L_INTERVAL,
     L_NUM,
     L_REST,
-    L_SETS,
     L_TAG,
-    L_WAYS,
     LEVEL,
     LINE_BITS,
-    N_LATENCY,
-    N_READS,
-    N_WRITES,
     PAGE_BITS,
     PATH,
     PREFETCHED,
     READ,
-    S_BIN,
     S_BLOCK_FROM,
     S_BLOCK_TO,
-    S_LATENCY,
     SHARED,
     STATE,
     TLB_DATA,
@@ -52,6 +40,7 @@ from hwmodel.cryo.words._kernels import (
     after,
     edge,
     physical,
+    time_of,
 )
 from hwmodel.kernel.compiled import Ints, jit
 
@@ -229,7 +218,7 @@ def send_among(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int
     """
     num = w[PARAMETERS + I_NUM]
     den = w[PARAMETERS + I_DEN]
-    time = cycle * num // den
+    time = time_of(cycle, num, den)
     written = 0
     if kind == WRITE:
         m = w[w[H_SHARED] :]
@@ -249,64 +238,12 @@ def send_among(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int
 
 @jit
 def send(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int) -> int:
-    """Send an access to a cache at a cycle; return the cycle of the answer.
-
-    A hit that nothing stands in the way of, which is nearly every access, is done here: as in `access`, but without
-    a division where the cache has the core's clock.
-    """
+    """Send an access to a cache at a cycle; return the cycle of the answer."""
     if w[H_SHARED]:
-        return send_among(w, level, address, cycle, kind, pc)
+        return send_among(w, level, address, cycle, int(kind), pc)
     num = w[PARAMETERS + I_NUM]
     den = w[PARAMETERS + I_DEN]
-    time = cycle * num
-    if den != 1:
-        time //= den
-    at = LEVEL + level * 32
-    own_num = w[at + L_NUM]
-    own_den = w[at + L_DEN]
-    line = address >> LINE_BITS
-    place = w[at + L_BASE] + (line & (w[at + L_SETS] - 1)) * w[at + L_WAYS]
-    if w[place] >> 3 != line:
-        place = find(w, level, line)
-        if place >= 0:
-            place = promote(w, level, line, place)
-    if (
-        address < 0
-        or place < 0
-        or w[w[H_READY] + place] + w[at + L_REST] > time
-        or w[place] & PREFETCHED
-        or w[at + L_INTERVAL] > 0
-        or (w[STATE + level * 8 + S_BLOCK_FROM] <= time < w[STATE + level * 8 + S_BLOCK_TO])
-    ):
-        return edge(access(w, level, address, time, kind, pc), num, den)
-    w[PATH + 15] = 0
-    # A write is answered once the tag is known; its data are then still on their way into the array.
-    latency = w[at + L_HIT]
-    if kind == WRITE:
-        latency = w[at + L_TAG]
-        w[place] |= DIRTY
-    if own_num == num and own_den == den:
-        answer = cycle + latency
-        data = answer * num
-        if den != 1:
-            data //= den
-    else:
-        data = (edge(time, own_num, own_den) + latency) * own_num
-        if own_den != 1:
-            data //= own_den
-        answer = edge(data, num, den)
-    count = COUNT + level * 16
-    if kind == WRITE:
-        w[count + N_WRITES] += 1
-        return answer
-    w[count + N_READS] += 1
-    w[count + N_LATENCY] += data - time
-    state = STATE + level * 8
-    if data - time != w[state + S_LATENCY]:
-        w[state + S_LATENCY] = data - time
-        w[state + S_BIN] = latency_bin(data - time)
-    w[HISTOGRAM + level * 64 + w[state + S_BIN]] += 1
-    return answer
+    return send_alone(w, num, den, level, address, cycle, time_of(cycle, num, den), kind, pc, True)
 
 
 @jit
@@ -316,7 +253,7 @@ def translated(w: Ints, which: int, address: int, cycle: int) -> int:
         return cycle
     num = w[PARAMETERS + I_NUM]
     den = w[PARAMETERS + I_DEN]
-    return max(cycle, edge(translate(w, which, address, cycle * num // den), num, den))
+    return max(cycle, edge(translate(w, which, address, time_of(cycle, num, den)), num, den))
 
 
 @jit

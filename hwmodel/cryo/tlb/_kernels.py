@@ -95,7 +95,7 @@ def walk(w: Ints, page: int, t: int, timed: bool) -> int:
         address ^= w[PAGE + PAGE_SPACE] << SPACE_SHIFT
         w[WALK + K_STEPS] += 1
         if timed:
-            t = access(w, w[WALK + K_LEVEL], address, t, READ, 0)
+            t = access(w, w[WALK + K_LEVEL], address, t, int(READ), 0)
         else:
             touch(w, w[WALK + K_LEVEL], address >> LINE_BITS, False)
         if step > 0:

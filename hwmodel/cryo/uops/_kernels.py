@@ -42,12 +42,9 @@ from hwmodel.cryo.core._kernels import (
     W_ADDRESS,
     W_DONE,
     W_SENT,
+    ask,
     book,
-    to_cycle,
-    to_time,
 )
-from hwmodel.cryo.shared._kernels import access
-from hwmodel.cryo.tlb._kernels import translate
 from hwmodel.cryo.words._kernels import (
     FETCH,
     H_MICRO_OPS,
@@ -56,7 +53,6 @@ from hwmodel.cryo.words._kernels import (
     READ,
     TLB_DATA,
     TLB_FETCH,
-    physical,
     table_find,
     table_insert,
 )
@@ -93,9 +89,7 @@ def fetch_decoded(w: Ints, pc: int, fetch_level: int) -> int:
         w[NOW + S_LINE] = line
         w[NOW + S_UOP_ASKED] = asked
         w[NOW + S_LINES] += 1
-        t = translate(w, TLB_FETCH, pc, to_time(w, asked))
-        address = physical(w, line << LINE_BITS)
-        w[NOW + S_UOP_DATA] = to_cycle(w, access(w, fetch_level, address, t, FETCH, pc))
+        w[NOW + S_UOP_DATA] = ask(w, TLB_FETCH, fetch_level, pc, line << LINE_BITS, asked, FETCH, pc)
     decode = max(decode, w[NOW + S_UOP_DATA] + w[CORE + C_UOP_DECODE])
     if decode > fetched + w[CORE + C_FETCH_DECODE] + w[CORE + C_UOP_ASK] + 2:
         w[NOW + S_FRONT] = CPI_FETCH
@@ -130,8 +124,7 @@ def load_by_address(w: Ints, pc: int, address: int, execute: int, entered: int, 
             return w[row + 3]
         w[row + 1] = asked
         asked = book(w, RING_CACHE, asked, 1)
-    t = translate(w, TLB_DATA, address, to_time(w, asked))
-    done = to_cycle(w, access(w, level, physical(w, address), t, READ, pc))
+    done = ask(w, TLB_DATA, level, address, address, asked, READ, pc)
     w[row] = line
     w[row + 2] = asked
     w[row + 3] = done

@@ -14,7 +14,7 @@ All times are femtoseconds.
 
 from __future__ import annotations
 
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
 
 # ------------------------------------------------------------------------------------------ layout of the words
 H_READY = 0  # distance from a line's tag to its arrival time
@@ -255,7 +255,7 @@ STRIDE_SETS = 16
 STRIDE_WORDS = (STRIDE_ENTRIES + 1) * 5
 
 
-@jit
+@inlined
 def edge(t: int, num: int, den: int) -> int:
     """Return the number of the first clock edge at or after t."""
     if den == 1:
@@ -263,13 +263,21 @@ def edge(t: int, num: int, den: int) -> int:
     return (t * den + num - 1) // num
 
 
-@jit
+@inlined
+def time_of(cycle: int, num: int, den: int) -> int:
+    """Return the time of a clock edge, by its number."""
+    if den == 1:
+        return cycle * num
+    return cycle * num // den
+
+
+@inlined
 def after(t: int, cycles: int, num: int, den: int) -> int:
     """Return the time of the edge `cycles` after the first edge at or after t."""
-    return (edge(t, num, den) + cycles) * num // den
+    return time_of(edge(t, num, den) + cycles, num, den)
 
 
-@jit
+@inlined
 def full(w: Ints, base: int, cycle: int, width: int) -> bool:
     """Say whether a cycle of the slot ring at `base` has as many users as it takes.
 
@@ -280,7 +288,7 @@ def full(w: Ints, base: int, cycle: int, width: int) -> bool:
     return word >> 6 == cycle and word & 63 >= width
 
 
-@jit
+@inlined
 def add_user(w: Ints, base: int, cycle: int) -> None:
     """Count one more user of a cycle."""
     place = base + (cycle & w[H_SLOT_MASK])
@@ -290,16 +298,34 @@ def add_user(w: Ints, base: int, cycle: int) -> None:
         w[place] = cycle << 6 | 1
 
 
-@jit
+@inlined
 def ring_at(w: Ints, ring: int) -> int:
     """Return the first word of a slot ring."""
     return w[H_SLOT] + ring * (w[H_SLOT_MASK] + 1)
+
+
+@inlined
+def take_one(w: Ints, base: int, cycle: int, width: int) -> int:
+    """Book the first cycle at or after `cycle` that has room in the slot ring at `base`, and return it."""
+    mask = w[H_SLOT_MASK]
+    while True:
+        place = base + (cycle & mask)
+        word = w[place]
+        if word >> 6 != cycle:
+            w[place] = cycle << 6 | 1
+            return cycle
+        if word & 63 < width:
+            w[place] = word + 1
+            return cycle
+        cycle += 1
 
 
 @jit
 def take_slot(w: Ints, ring: int, cycle: int, width: int, length: int) -> int:
     """Book `length` cycles in a row, the first at or after `cycle` that all have room; return where they begin."""
     base = ring_at(w, ring)
+    if length == 1:
+        return take_one(w, base, cycle, width)
     i = 0
     while i < length:
         if full(w, base, cycle + i, width):

@@ -49,6 +49,7 @@ from hwmodel.cryo.words._kernels import (
     after,
     edge,
     take_slot,
+    time_of,
 )
 from hwmodel.kernel.compiled import Ints, jit
 
@@ -59,7 +60,7 @@ def pass_down(w: Ints, k: int, t: int, announced: bool) -> int:
     num = w[LEVEL + k * 32 + L_BUS_NUM]
     den = w[LEVEL + k * 32 + L_BUS_DEN]
     length = w[LEVEL + k * 32 + L_BUS_HEADER] + (0 if announced else w[LEVEL + k * 32 + L_BUS_LINE])
-    return (take_slot(w, 3 * k + 1, edge(t, num, den), 1, length) + length) * num // den
+    return time_of(take_slot(w, 3 * k + 1, edge(t, num, den), 1, length) + length, num, den)
 
 
 @jit
@@ -225,7 +226,7 @@ def hit_time(w: Ints, k: int, cycle: int, t: int, arrived: int, late: int, store
     den = w[LEVEL + k * 32 + L_DEN]
     latency = w[MORE + k * 16 + E_STORE] if store else w[LEVEL + k * 32 + L_HIT]
     if not w[MORE + k * 16 + E_EARLY]:
-        return max((cycle + late + latency) * num // den, arrived + w[LEVEL + k * 32 + L_REST])
+        return max(time_of(cycle + late + latency, num, den), arrived + w[LEVEL + k * 32 + L_REST])
     if arrived > t:
         if first:
             return arrived + w[LEVEL + k * 32 + L_REST]
@@ -235,4 +236,4 @@ def hit_time(w: Ints, k: int, cycle: int, t: int, arrived: int, late: int, store
         tail = edge(arrived + w[LEVEL + k * 32 + L_REST] - t, num, den)
         if tail > late + latency:
             cycle += tail
-    return cycle * num // den
+    return time_of(cycle, num, den)
