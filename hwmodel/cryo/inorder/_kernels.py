@@ -112,12 +112,12 @@ from hwmodel.cryo.stages._kernels import (
     wrong_path,
 )
 from hwmodel.cryo.words._kernels import PAGE, PAGE_FULL, PATH, TLB_DATA
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, bare, jit
 
 
 @jit
 def run_inorder(
-    w: Ints,
+    words: Ints,
     pcs: Ints,
     facts: Ints,
     sources: Ints,
@@ -131,6 +131,7 @@ def run_inorder(
 
     `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags.
     """
+    w = bare(words)
     fetch_width = w[PARAMETERS + I_FETCH]
     decode_width = w[PARAMETERS + I_DECODE]
     issue_width = w[PARAMETERS + I_ISSUE]

@@ -138,7 +138,7 @@ from hwmodel.cryo.words._kernels import (
     WRITE,
     physical,
 )
-from hwmodel.kernel.compiled import Ints, inlined, jit
+from hwmodel.kernel.compiled import Ints, bare, inlined, jit
 
 
 @inlined
@@ -219,7 +219,7 @@ def load_data(w: Ints, pc: int, address: int, size: int, execute: int, level: in
 
 @jit
 def run_ooo(
-    w: Ints,
+    words: Ints,
     pcs: Ints,
     facts: Ints,
     sources: Ints,
@@ -234,6 +234,7 @@ def run_ooo(
     `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags,
     destinations among the integer and the floating-point registers.
     """
+    w = bare(words)
     used = 0
     skid = w[CORE + C_SKID]
     late_rename = w[CORE + C_LATE_RENAME]
@@ -390,7 +391,7 @@ def run_ooo(
             w[NOW + S_MEMORY_OPS] += loads + stores
             if w[CORE + C_CLEAR] > 0 and w[NOW + S_MEMORY_OPS] > w[CORE + C_CLEAR]:
                 w[NOW + S_MEMORY_OPS] = 0
-                w[SETS_AT : SETS_AT + 2 * SETS] = -1
+                words[SETS_AT : SETS_AT + 2 * SETS] = -1
         release = complete if (loads or stores) and w[CORE + C_QUEUE_HOLDS] else issue
         leave_queue(w, release)
         # Whoever waits for the result waits for what this instruction waited for, if that was the longer part.

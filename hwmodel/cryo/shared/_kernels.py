@@ -72,7 +72,7 @@ from hwmodel.cryo.words._kernels import (
     time_of,
 )
 from hwmodel.cryo.writes._kernels import leave, write_back
-from hwmodel.kernel.compiled import Ints, inlined, jit
+from hwmodel.kernel.compiled import Ints, behind, inlined, jit
 
 REQUESTORS = 8  # numbers that a core has for the prefetchers below it
 
@@ -167,7 +167,7 @@ def touch(w: Ints, k: int, line: int, write: bool) -> None:
 @jit
 def access_among(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     """Send an access of one core of several to level k of the shared memory's words."""
-    m = w[w[H_SHARED] :]
+    m = behind(w, w[H_SHARED])
     core = w[H_CORE]
     line = address >> LINE_BITS
     if m[m[H_COHERENCE] + X_PROTOCOL] == PROTOCOL_NONE:
@@ -213,7 +213,7 @@ def access_coherent(m: Ints, core: int, k: int, address: int, t: int, kind: int,
 @jit
 def touch_among(w: Ints, k: int, line: int, write: bool) -> None:
     """Bring a line into a core's caches, with what that does to the others', without any timing."""
-    m = w[w[H_SHARED] :]
+    m = behind(w, w[H_SHARED])
     core = w[H_CORE]
     at = m[H_COHERENCE]
     if m[at + X_PROTOCOL] == PROTOCOL_NONE:

@@ -42,7 +42,7 @@ from hwmodel.cryo.words._kernels import (
     physical,
     time_of,
 )
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, behind, jit
 
 # ------------------------------------------------------------------------------------------------- parameters
 I_NUM = 0  # period of the core's clock: num / den femtoseconds
@@ -221,7 +221,7 @@ def send_among(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int
     time = time_of(cycle, num, den)
     written = 0
     if kind == WRITE:
-        m = w[w[H_SHARED] :]
+        m = behind(w, w[H_SHARED])
         place = find(m, level, address >> LINE_BITS)
         if (
             place >= 0
