@@ -130,10 +130,10 @@ if JIT:
 
     @intrinsic
     def bare(typing: Any, words: Any) -> Any:
-        """Return the words of a flat int64 array without its shape, for the kernels behind the first one.
+        """Return the words of a contiguous int64 array without its shape, for the kernels behind the first one.
 
-        They cost a call one word instead of seven, and an index is used as it is: it must not be negative. The caller
-        keeps the array alive. Bare words are returned as they are.
+        They cost a call one word instead of seven, and an index is used as it is: it must not be negative. The rows
+        of a table lie one after the other. The caller keeps the array alive. Bare words are returned as they are.
         """
         return behind_words(words, None)
 
@@ -157,8 +157,8 @@ if JIT:
 else:
 
     def bare(words: Any) -> Any:
-        """Return the words of a flat int64 array as they are."""
-        return words
+        """Return the words of an int64 array, one row after the other."""
+        return words.reshape(-1)
 
     def behind(words: Any, first: int) -> Any:
         """Return the words of an array from one of them on."""

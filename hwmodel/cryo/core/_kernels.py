@@ -344,11 +344,11 @@ def fetch_one(w: Ints, pc: int, fetch_level: int) -> int:
 
 
 @inlined
-def ready_of(w: Ints, sources: Ints, i: int) -> int:
-    """Return the register among an instruction's sources that is ready last, or 0."""
+def ready_of(w: Ints, sources: Ints, first: int, count: int) -> int:
+    """Return the register that is ready last among an instruction's sources, at most `count` from `first` on, or 0."""
     late = 0
-    for s in range(sources.shape[1]):
-        register = sources[i, s]
+    for s in range(first, first + count):
+        register = sources[s]
         if register == 0:
             break
         if w[REGISTER + register] > w[REGISTER + late]:

@@ -132,6 +132,14 @@ def run_inorder(
     `facts` has one row a static instruction: size, op, branch, loads, stores, load size, store size, flags.
     """
     w = bare(words)
+    fact = bare(facts)
+    reads = bare(sources)
+    writes = bare(destinations)
+    numbers = bare(ids)
+    operands = bare(addresses)
+    columns = facts.shape[1]
+    read_columns = sources.shape[1]
+    write_columns = destinations.shape[1]
     fetch_width = w[PARAMETERS + I_FETCH]
     decode_width = w[PARAMETERS + I_DECODE]
     issue_width = w[PARAMETERS + I_ISSUE]
@@ -168,7 +176,9 @@ def run_inorder(
     base = 0
     used = 0
     for i in range(ids.shape[0]):
-        static = ids[i] & 0x7FFFFFFF
+        static = numbers[i] & 0x7FFFFFFF
+        facts_at = static * columns
+        reads_at = static * read_columns
         pc = pcs[static]
         # --------------------------------------------------------- the branch before, now that its target is known
         if open_kind:
@@ -186,7 +196,7 @@ def run_inorder(
                 away = 1
                 front_cause = CPI_FETCH
         # ------------------------------------------------------------------------------------------------- fetch
-        size = facts[static, 0]
+        size = fact[facts_at + 0]
         if away or pc >> shift != line:
             if not away:
                 ask = fetch
@@ -219,10 +229,10 @@ def run_inorder(
         decoded += 1
         w[DECODE_POP + (fetch_group & (RING - 1))] = decode
         # ------------------------------------------------------------------------------------------------- issue
-        op = facts[static, 1]
-        loads = facts[static, 3]
-        stores = facts[static, 4]
-        flags = facts[static, 7]
+        op = fact[facts_at + 1]
+        loads = fact[facts_at + 3]
+        stores = fact[facts_at + 4]
+        flags = fact[facts_at + 7]
         row = op
         if loads:
             row = CLASS_LOAD
@@ -237,8 +247,8 @@ def run_inorder(
             cycle = decode + to_issue
             cause = front_cause
         due = 0
-        for s in range(sources.shape[1]):
-            register = sources[static, s]
+        for s in range(reads_at, reads_at + read_columns):
+            register = reads[s]
             if register == 0:
                 break
             due = max(due, w[RESULT + register])
@@ -283,8 +293,8 @@ def run_inorder(
         if memory:
             issued_memory += 1
             settled = 0
-            for s in range(sources.shape[1]):
-                register = sources[static, s]
+            for s in range(reads_at, reads_at + read_columns):
+                register = reads[s]
                 if register == 0:
                     break
                 settled = max(settled, w[SETTLED + register])
@@ -315,7 +325,7 @@ def run_inorder(
             depth = 0
             for n in range(loads):
                 value = load_value(
-                    w, data_level, addresses[used + n], max(1, facts[static, 5]), w[RUN + R_LEFT], pc
+                    w, data_level, operands[used + n], max(1, fact[facts_at + 5]), w[RUN + R_LEFT], pc
                 )
                 depth = max(depth, w[PATH + 15])
                 done = max(done, value)
@@ -324,7 +334,7 @@ def run_inorder(
             if stores:
                 moved = max(done, w[RUN + R_LEFT])
                 for n in range(stores):
-                    moved = translated(w, TLB_DATA, addresses[used + loads + n], moved)
+                    moved = translated(w, TLB_DATA, operands[used + loads + n], moved)
                 transfers = w[RUN + R_OPERATIONS] - w[PARAMETERS + I_TRANSFERS]
                 if transfers >= 0 and w[MEMORY_COMMIT + (transfers & (RING - 1))] > moved:
                     moved = w[MEMORY_COMMIT + (transfers & (RING - 1))] + 1
@@ -360,8 +370,8 @@ def run_inorder(
             w[RUN + R_OPERATIONS] += 1
             for n in range(stores):
                 at = STORE + 8 * (w[RUN + R_STORES] & (RING - 1))
-                w[at + W_ADDRESS] = addresses[used + loads + n]
-                w[at + W_END] = addresses[used + loads + n] + max(1, facts[static, 6])
+                w[at + W_ADDRESS] = operands[used + loads + n]
+                w[at + W_END] = operands[used + loads + n] + max(1, fact[facts_at + 6])
                 w[at + W_COMMIT] = commit
                 w[at + W_ANSWER] = NEVER
                 w[at + W_PC] = pc
@@ -388,17 +398,17 @@ def run_inorder(
         due = cycle + w[row + K_LATENCY] + w[row + K_ASSUMED]
         if memory and op:
             due += w[CLASS + op * 8 + K_LATENCY]
-        for d in range(destinations.shape[1]):
-            register = destinations[static, d]
+        for d in range(static * write_columns, (static + 1) * write_columns):
+            register = writes[d]
             if register == 0:
                 break
             w[RESULT + register] = due
             w[SETTLED + register] = commit + settles
-        if facts[static, 2]:
-            open_kind = facts[static, 2]
+        if fact[facts_at + 2]:
+            open_kind = fact[facts_at + 2]
             open_pc = pc
             open_size = size
-            open_taken = ids[i] >> 31
+            open_taken = numbers[i] >> 31
             open_commit = commit
         elif flags & 2:
             if op == OP_SYSTEM:

@@ -235,22 +235,31 @@ def run_ooo(
     destinations among the integer and the floating-point registers.
     """
     w = bare(words)
+    fact = bare(facts)
+    reads = bare(sources)
+    writes = bare(destinations)
+    numbers = bare(ids)
+    operands = bare(addresses)
+    columns = facts.shape[1]
+    read_columns = sources.shape[1]
+    write_columns = destinations.shape[1]
     used = 0
     skid = w[CORE + C_SKID]
     late_rename = w[CORE + C_LATE_RENAME]
     for i in range(ids.shape[0]):
-        static = ids[i] & 0x7FFFFFFF
+        static = numbers[i] & 0x7FFFFFFF
+        facts_at = static * columns
         pc = pcs[static]
         if w[NOW + S_OPEN]:
             close_branch(w, pc)
         number = w[NOW + S_INSTRUCTIONS]
-        op = facts[static, 1]
-        branch = facts[static, 2]
-        loads = facts[static, 3]
-        stores = facts[static, 4]
-        flags = facts[static, 7]
-        ints = facts[static, 8]
-        fps = facts[static, 9]
+        op = fact[facts_at + 1]
+        branch = fact[facts_at + 2]
+        loads = fact[facts_at + 3]
+        stores = fact[facts_at + 4]
+        flags = fact[facts_at + 7]
+        ints = fact[facts_at + 8]
+        fps = fact[facts_at + 9]
         serial = flags & 3 or op == OP_SYSTEM
         if branch and w[CORE + C_CHAIN]:
             ints += 1
@@ -282,7 +291,7 @@ def run_ooo(
             if serial:
                 dispatch = max(dispatch, w[NOW + S_COMMIT] + 1)
             dispatch = in_order(w, S_DISPATCH, dispatch, w[CORE + C_DISPATCH])
-            late = ready_of(w, sources, static)
+            late = ready_of(w, reads, static * read_columns, read_columns)
             issue = max(dispatch, w[REGISTER + late])
             cause = CPI_DEPENDENCE
             if issue > dispatch:
@@ -307,12 +316,12 @@ def run_ooo(
             depth = -1
             wrong = -1
             if loads:
-                size = max(1, facts[static, 5])
+                size = max(1, fact[facts_at + 5])
                 for n in range(loads):
                     if w[CORE + C_BY_ADDRESS]:
-                        done = load_by_address(w, pc, addresses[used + n], execute, rename, data_level)
+                        done = load_by_address(w, pc, operands[used + n], execute, rename, data_level)
                     else:
-                        done = load_data(w, pc, addresses[used + n], size, execute, data_level)
+                        done = load_data(w, pc, operands[used + n], size, execute, data_level)
                     if done < 0:
                         if tries < RETRIES and not serial:
                             wrong = -done - 1
@@ -369,7 +378,7 @@ def run_ooo(
             w[LOAD_FREE + (w[NOW + S_LOADS] & (RING - 1))] = free
             w[NOW + S_LOADS] += 1
         for n in range(stores):
-            address = addresses[used + loads + n]
+            address = operands[used + loads + n]
             sent = max(commit + w[CORE + C_STORE_DELAY], w[NOW + S_STORE_SENT])
             sent = book(w, 2, sent, w[CORE + C_STORE_PORTS])
             w[NOW + S_STORE_SENT] = sent
@@ -378,7 +387,7 @@ def run_ooo(
                 done = sent - 1
             place = w[NOW + S_STORES] & (RING - 1)
             w[STORE + (place) * 8 + W_ADDRESS] = address
-            w[STORE + (place) * 8 + W_SIZE] = max(1, facts[static, 6])
+            w[STORE + (place) * 8 + W_SIZE] = max(1, fact[facts_at + 6])
             w[STORE + (place) * 8 + W_EXECUTE] = execute
             w[STORE + (place) * 8 + W_SENT] = sent
             w[STORE + (place) * 8 + W_PC] = pc
@@ -400,8 +409,8 @@ def run_ooo(
             why = CPI_L1 + min(depth, 3)
         if issue - dispatch > complete - execute:
             why = cause
-        for d in range(destinations.shape[1]):
-            register = destinations[static, d]
+        for d in range(static * write_columns, (static + 1) * write_columns):
+            register = writes[d]
             if register:
                 w[REGISTER + register] = ready
                 w[CAUSE + register] = why
@@ -420,8 +429,8 @@ def run_ooo(
         if branch:
             w[NOW + S_OPEN] = branch
             w[NOW + S_OPEN_PC] = pc
-            w[NOW + S_OPEN_SIZE] = facts[static, 0]
-            w[NOW + S_OPEN_TAKEN] = ids[i] >> 31
+            w[NOW + S_OPEN_SIZE] = fact[facts_at + 0]
+            w[NOW + S_OPEN_TAKEN] = numbers[i] >> 31
             w[NOW + S_OPEN_EXECUTE] = complete if loads or w[CORE + C_CHAIN] else execute
             w[NOW + S_OPEN_HIT] = w[NOW + S_UOP_HIT]
             w[NOW + S_OPEN_DISPATCH] = dispatch
@@ -443,12 +452,13 @@ def close_warm(w: Ints, target: int) -> None:
 
 @jit
 def warm(
-    w: Ints, pcs: Ints, facts: Ints, ids: Ints, addresses: Ints, data_level: int, fetch_level: int
+    words: Ints, pcs: Ints, facts: Ints, ids: Ints, addresses: Ints, data_level: int, fetch_level: int
 ) -> int:
     """Show a chunk to caches, pages and predictor without any timing; return the addresses used.
 
     Prefetchers stay untrained: what they would have fetched in time cannot be known without times.
     """
+    w = bare(words)
     used = 0
     line = -1
     translated = w[WALK + K_ON]
@@ -456,10 +466,10 @@ def warm(
     w[NOW + S_LINE] = -1
     w[RUN + R_LINE] = -1
     if w[NOW + S_OPEN]:
-        w[NOW + S_WARM : NOW + S_WARM + 4] = w[NOW + S_OPEN : NOW + S_OPEN + 4]
+        words[NOW + S_WARM : NOW + S_WARM + 4] = words[NOW + S_OPEN : NOW + S_OPEN + 4]
         w[NOW + S_OPEN] = 0
     if w[RUN + R_OPEN]:
-        w[NOW + S_WARM : NOW + S_WARM + 4] = w[RUN + R_OPEN : RUN + R_OPEN + 4]
+        words[NOW + S_WARM : NOW + S_WARM + 4] = words[RUN + R_OPEN : RUN + R_OPEN + 4]
         w[RUN + R_OPEN] = 0
     for i in range(ids.shape[0]):
         static = ids[i] & 0x7FFFFFFF

@@ -42,7 +42,7 @@ from hwmodel.cryo.words._kernels import (
     physical,
     time_of,
 )
-from hwmodel.kernel.compiled import Ints, behind, jit
+from hwmodel.kernel.compiled import Ints, behind, inlined, jit
 
 # ------------------------------------------------------------------------------------------------- parameters
 I_NUM = 0  # period of the core's clock: num / den femtoseconds
@@ -158,7 +158,7 @@ WRONG_BYTES = 6
 WRONG_BUDGET = 42
 
 
-@jit
+@inlined
 def pipe_room(w: Ints, unit: int, cycle: int) -> int:
     """Return the first cycle at or after `cycle` in which a unit takes an instruction."""
     cycle = max(cycle, w[unit + F_NEXT])
@@ -177,7 +177,7 @@ def pipe_room(w: Ints, unit: int, cycle: int) -> int:
     return cycle
 
 
-@jit
+@inlined
 def pipe_front(w: Ints, unit: int, cycle: int, latency: int) -> int:
     """Return when an instruction that enters a unit at `cycle` reaches its end: it stands still with the others."""
     front = cycle + latency
@@ -195,7 +195,7 @@ def pipe_front(w: Ints, unit: int, cycle: int, latency: int) -> int:
     return front
 
 
-@jit
+@inlined
 def pipe_push(w: Ints, unit: int, cycle: int, front: int, leaves: int, interval: int) -> None:
     """Note an instruction that went through a unit."""
     pushed = w[unit + F_PUSHED]
@@ -246,7 +246,7 @@ def send(w: Ints, level: int, address: int, cycle: int, kind: int, pc: int) -> i
     return send_alone(w, num, den, level, address, cycle, time_of(cycle, num, den), kind, pc, True)
 
 
-@jit
+@inlined
 def translated(w: Ints, which: int, address: int, cycle: int) -> int:
     """Return the cycle in which the translation of an address that is asked for at `cycle` is known."""
     if w[WALK + K_ON] == 0:
@@ -269,7 +269,7 @@ def fetch_line(w: Ints, level: int, line: int, cycle: int, pc: int) -> int:
     return send(w, level, w[RUN + R_FRAME] | (address & ((1 << PAGE_BITS) - 1)), cycle, FETCH, pc)
 
 
-@jit
+@inlined
 def port_free(w: Ints) -> int:
     """Return the first cycle in which another access may be sent, and leave its place in the ring of R_ACCESSES."""
     best = 0
@@ -349,7 +349,7 @@ def wrong_path(w: Ints, level: int, pc: int, size: int, taken: int, cycle: int, 
     return redirect if busy < redirect else busy + 1
 
 
-@jit
+@inlined
 def load_value(w: Ints, level: int, address: int, size: int, cycle: int, pc: int) -> int:
     """Take a load from the request queue, which it enters at `cycle`; return when its value is there.
 
