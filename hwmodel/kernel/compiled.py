@@ -1,4 +1,4 @@
-"""What compiled engines build on: `jit`, the queue functions and random draws. Importing it loads numba."""
+"""What compiled engines build on: `jit`, bare words, queue functions and random draws. Importing it loads numba."""
 
 from __future__ import annotations
 

@@ -1,0 +1,53 @@
+"""Bare words and functions put into their callers: the same numbers as through the array itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwmodel.kernel.compiled import Ints, bare, behind, inlined, jit
+
+
+@inlined
+def doubled(w: Ints, place: int) -> int:
+    """Twice a word, which is kept behind it."""
+    w[place + 1] = 2 * w[place]
+    return int(w[place + 1])
+
+
+@jit
+def through_bare(words: Ints, place: int) -> int:
+    """`doubled` of bare words."""
+    return doubled(bare(bare(words)), place)
+
+
+@jit
+def from_the_third(words: Ints, place: int) -> int:
+    """`doubled` of what begins at word 3, counted in two steps."""
+    return doubled(behind(behind(words, 1), 2), place)
+
+
+@jit
+def of_a_table(table: Ints, row: int, column: int) -> int:
+    """A word of a table."""
+    return int(bare(table)[row * table.shape[1] + column])
+
+
+def test_bare_words_are_those_of_the_array() -> None:
+    words = np.arange(10, 20)
+    assert through_bare(words, 4) == 28
+    assert words.tolist() == [10, 11, 12, 13, 14, 28, 16, 17, 18, 19]
+
+
+def test_words_behind_a_place_are_counted_from_there() -> None:
+    words = np.arange(10, 20)
+    assert from_the_third(words, 1) == 28
+    assert words[5] == 28
+
+
+def test_the_rows_of_a_table_lie_one_after_the_other() -> None:
+    table = np.arange(12).reshape(4, 3)
+    assert [of_a_table(table, 2, column) for column in range(3)] == [6, 7, 8]
+
+
+def test_an_inlined_function_can_be_called_alone() -> None:
+    assert doubled(np.arange(4), 2) == 4
