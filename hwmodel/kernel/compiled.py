@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hwmodel.kernel._bare._kernels import bare, behind
 from hwmodel.kernel._kernels import (
     CAPACITY,
     FAR,
@@ -15,8 +16,6 @@ from hwmodel.kernel._kernels import (
     QUEUE_PAST,
     Ints,
     U,
-    bare,
-    behind,
     inlined,
     jit,
     make_heap,
