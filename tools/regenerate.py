@@ -74,6 +74,7 @@ load_generators("cryo_files")
 load_generators("cryo_machines")
 load_generators("reservoir_files")
 load_generators("reservoir_rtl_files")
+load_generators("tutorial_files")
 
 
 @generates("rtl/gen/dense_parallel.v")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # A comment `<!-- python ... -->` is run as well: it prepares what a page takes for granted.
-FENCE = re.compile(r"^(?:```|<!-- )python\n(.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^(?:```|<!-- )(?:python|pycon)\n(.*?)^(?:```|-->)$", re.MULTILINE | re.DOTALL)
 
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
