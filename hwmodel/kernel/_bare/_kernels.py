@@ -1,12 +1,20 @@
-"""Words of arrays without their shape: what kernels behind the first one work on."""
+"""Words of arrays without their shape: what kernels behind the first one work on.
+
+With bounds checking (`NUMBA_BOUNDSCHECK=1`) they stay arrays, so that every index is checked.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hwmodel.kernel._kernels import JIT
+from hwmodel.kernel._kernels import JIT, jit
 
 if JIT:
+    from numba import config
+
+BARE = bool(JIT and not config.BOUNDSCHECK)
+
+if BARE:
     from numba import types
     from numba.extending import intrinsic
 
@@ -37,10 +45,12 @@ if JIT:
 
 else:
 
+    @jit
     def bare(words: Any) -> Any:
         """Return the words of an int64 array, one row after the other."""
         return words.reshape(-1)
 
+    @jit
     def behind(words: Any, first: int) -> Any:
         """Return the words of an array from one of them on."""
         return words[first:]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from numba import config
 
 from hwmodel.kernel.compiled import Ints, bare, behind, inlined, jit
 
@@ -51,3 +53,10 @@ def test_the_rows_of_a_table_lie_one_after_the_other() -> None:
 
 def test_an_inlined_function_can_be_called_alone() -> None:
     assert doubled(np.arange(4), 2) == 4
+
+
+def test_with_bounds_checking_an_index_outside_is_refused() -> None:
+    if not config.BOUNDSCHECK:
+        pytest.skip("only with NUMBA_BOUNDSCHECK=1, as make test runs it")
+    with pytest.raises(IndexError):
+        through_bare(np.arange(4), 3)
