@@ -117,7 +117,9 @@ def compiled(function: Function, inline: bool) -> Function:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = folder
     try:
-        done: Function = numba.njit(cache=bool(folder), nogil=True, forceinline=inline)(function)
+        # With bounds checking nobody looks at speed, and code that stands once is checked as well and compiled sooner.
+        force = inline and not numba.config.BOUNDSCHECK
+        done: Function = numba.njit(cache=bool(folder), nogil=True, forceinline=force)(function)
     finally:
         numba.config.CACHE_DIR = before
     return done
