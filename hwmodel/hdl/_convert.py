@@ -85,9 +85,15 @@ def export_block(block: Any) -> Sources:
     pyrtl.output_to_verilog(
         out, add_reset=False, block=block, initialize_registers=True, module_name="toplevel"
     )
-    text = out.getvalue()
+    text = _renumbered(out.getvalue())
     folder = build_once("export", [text], lambda f: _write(f / "toplevel.v", text))
     return Sources.read(folder / "toplevel.v")
+
+
+def _renumbered(text: str) -> str:
+    """The Verilog with PyRTL's own names counted from 0: they go on from block to block, and with them a build's key."""
+    names: dict[str, str] = {}
+    return re.sub(r"\b(tmp|const_)(\d+)", lambda m: m[1] + names.setdefault(m[0], str(len(names))), text)
 
 
 def _without_nand(block: Any) -> Any:

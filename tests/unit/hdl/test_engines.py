@@ -180,6 +180,13 @@ def test_a_blocks_digest_does_not_depend_on_names_of_wires() -> None:
     assert spec == again != other
 
 
+def test_a_block_that_is_made_again_gives_the_same_verilog() -> None:
+    need("block")
+    from hwmodel.hdl._convert import export_block
+
+    assert export_block(random_block(3, 20)).text == export_block(random_block(3, 20)).text
+
+
 # ---------------------------------------------------------------------------------------------- layout
 
 
