@@ -45,7 +45,7 @@ class NonceClock:
     def __init__(self, rate: Fraction, start: int = 0) -> None:
         self.rate = _rate(rate)
         self.reference, self.step = start, 0
-        self._period = Fraction(10**15) / self.rate
+        self._set_period()
 
     @property
     def period(self) -> Fraction:
@@ -54,21 +54,19 @@ class NonceClock:
 
     def time(self, step: int) -> int:
         """Time of a step that is not before the last change."""
-        period = self._period
-        return self.reference + (step - self.step) * period.numerator // period.denominator
+        return self.reference + (step - self.step) * self._num // self._den
 
     def index(self, t: int) -> int:
         """First step at or after `t`, which is not before the last change."""
-        period = self._period
         if t <= self.reference:
             return self.step
-        return self.step - (-(t - self.reference) * period.denominator // period.numerator)
+        return self.step - (-(t - self.reference) * self._den // self._num)
 
     def times(self, steps: Ints) -> Ints:
         """`time` of many steps, shape (n,)."""
         if len(steps) == 0:
             return np.zeros(0, np.int64)
-        num, den = self._period.numerator, self._period.denominator
+        num, den = self._num, self._den
         ahead = np.asarray(steps, np.int64) - self.step
         last = self.time(int(steps.max()))
         if last > MAX_TIME:
@@ -97,10 +95,10 @@ class NonceClock:
             raise TimeRangeError(f"the clock changed at {format_time(self._changed)}, after {format_time(t)}")
         step = self.index(t)
         left = self.reference + (step - self.step) * self._period - t  # fs, exact
-        period = Fraction(10**15) / rate
-        left *= period / self._period
+        left *= self.rate / rate
         self.reference, self.step = t + left.numerator // left.denominator, step
-        self.rate, self._period, self._changed = rate, period, t
+        self.rate, self._changed = rate, t
+        self._set_period()
 
     _changed = 0
 
@@ -112,7 +110,11 @@ class NonceClock:
         """Take up what `save` gave."""
         self.reference, self.step, self._changed, num, den = (int(x) for x in saved)
         self.rate = Fraction(num, den)
+        self._set_period()
+
+    def _set_period(self) -> None:
         self._period = Fraction(10**15) / self.rate
+        self._num, self._den = self._period.numerator, self._period.denominator
 
 
 def _rate(rate: Fraction) -> Fraction:

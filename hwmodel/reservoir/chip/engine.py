@@ -6,6 +6,7 @@ Importing this module loads no numba.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from hwmodel.reservoir.chip.uart import Uart
 from hwmodel.reservoir.chips import BM1366, ChipSpec
 from hwmodel.reservoir.header import scan_order
 from hwmodel.reservoir.job import Job
-from hwmodel.units import NEVER, Frequency, Time, format_time
+from hwmodel.units import Frequency, Time, format_time
 
 __all__ = ["ChipResult", "HashingChip", "HashingChipSpec", "pack_result", "unpack_result"]
 
@@ -156,7 +157,7 @@ class HashingChip(Component):
         ports = [Port(port, "in", "event", 64, required=False) for port in INPUTS]
         super().__init__(name, [*ports, Port("result", "out", "event", 64)], made)
         self.model(0)  # what does not fit is refused now, not when the run begins
-        self.line()
+        self.reaction = int(self.line().frame)  # whatever a message changes, no frame ends sooner
 
     def model(self, seed: int) -> ChipModel:
         """A new model of the chain."""
@@ -187,60 +188,67 @@ class HashingChip(Component):
 class ChipEngine:
     """Runs a chain; made by `HashingChip.build`.
 
-    An event is a message at its arrival, a counter step at which a result may come, or the end of a frame. Of one
-    femtosecond the messages come first.
+    An event is a message at its arrival, or a counter step at which a result may come. Of one femtosecond the messages
+    come first. A frame is sent when its result comes, for the time at which it will end; if it is recorded, its end is
+    an event too.
     """
 
     def __init__(self, component: HashingChip, context: BuildContext) -> None:
         self._component, self._context = component, context
         self._model = component.model(context.stream() >> 1)
         self._line = component.line()
-        self._pending: list[tuple[int, int]] = []  # end and value of each frame on its way
+        # End and value of the last frames; those that are on their way are among them, for the queue holds no more.
+        self._frames: deque[tuple[int, int]] = deque(maxlen=self._line.fifo)
+        self._pending: deque[tuple[int, int]] = deque()  # frames that are still to be recorded
         self._results = self._wrong = 0
         self._signal = {name: n for n, name in enumerate(context.watch)}
+        self._output = context.ports_out.index("result") if "result" in context.linked else -1
         if context.snapshot is not None:
             self._restore(context.snapshot)
         elif component.start:
             self._model.set_job(Time(0), component.jobs[0])
-        self._next = self._due()
+        self._hit = self._model.next_hit()  # nothing comes from the chain before it
 
     # ------------------------------------------------------------------------------------------ engine protocol
 
     def advance(self, t1: int) -> None:
-        """Take the messages, and send the frames, with t < t1.
+        """Take the messages, and send the frames of the results, with t < t1.
 
         Raises:
             SpecError: a message whose value makes no sense.
             QueueOverflowError: more frames on their way than the bound.
         """
         inbox = self._context.inbox
-        if inbox.next_time() >= t1 and self._next >= t1:
-            return
-        for t, _, _, port, value in inbox.take(t1).tolist():
-            self._run(t)
-            self._obey(t, self._context.ports_in[port], value)
-        self._run(t1)
-        self._send(t1)
-        self._next = self._due()
+        if inbox.head != inbox.tail:
+            for t, _, _, port, value in inbox.take(t1).tolist():
+                if self._hit < t:
+                    self._run(t)
+                self._obey(t, self._context.ports_in[port], value)
+                self._hit = self._model.next_hit()
+        if self._hit < t1:
+            self._run(t1)
+            self._hit = self._model.next_hit()
+        if self._pending:
+            self._record(t1)
 
     def next_event(self) -> int:
-        """Time of the next step at which a result may come, or of the end of a frame."""
-        return self._next
+        """Time of the next step at which a result may come, or of the end of a frame that is still to be recorded."""
+        return min(self._hit, self._pending[0][0]) if self._pending else self._hit
 
     def state(self) -> State:
-        """Registers, settings, and frames on their way."""
+        """Registers, settings, and the last frames."""
         model = self._model.save()
         kept = ("registers", "conditions", "hertz", "slots", "waiting")
         return {
             **{name: model[name] for name in kept},
-            "frames": self._frames(),
+            "frames": np.array(self._frames, np.int64).reshape(-1, 2),
             "line": self._line.save(),
             "counts": np.array([self._results, self._wrong, self._model.lost], np.int64),
         }
 
     def snapshot(self) -> State:
         """All from which the chain goes on."""
-        return {**self.state(), **self._model.save()}
+        return {**self.state(), **self._model.save(), "pending": np.array(len(self._pending))}
 
     # ------------------------------------------------------------------------------------------ reports
 
@@ -261,9 +269,6 @@ class ChipEngine:
         }
 
     # ------------------------------------------------------------------------------------------ inside
-
-    def _due(self) -> int:
-        return min(self._model.next_hit(), self._pending[0][0] if self._pending else NEVER)
 
     def _obey(self, t: int, port: str, value: int) -> None:
         where = f"chip '{self._context.path}': {port} {value} at t = {format_time(t)}"
@@ -287,54 +292,57 @@ class ChipEngine:
 
     def _run(self, t1: int) -> None:
         """Put the results before `t1` on the line."""
-        hits = self._model.run(Time(t1))
+        hits = self._model.take(t1)
         if not len(hits):
             return
         self._results += len(hits)
-        self._wrong += int((~hits["valid"]).sum())
         if "hit" in self._signal:
             numbers = np.full(len(hits), self._signal["hit"], np.int64)
-            self._context.recorder.extend(hits["t"].copy(), numbers, np.zeros(len(hits), np.int64))
-        arrivals = self._line.send(hits["t"])
-        values = [self._value(hit) for hit in hits[arrivals.sent]]
-        self._pending += zip(arrivals.t.tolist(), values, strict=True)
+            self._context.recorder.extend(hits["t"], numbers, np.zeros(len(hits), np.int64))
+        recorded = "result" in self._signal
+        for t, nonce, version, job, _, _, slot, valid, difficulty in hits.tolist():
+            self._wrong += not valid
+            end = self._line.send_one(t)
+            if end < 0:
+                continue
+            value = self._value(nonce, version, job, slot, difficulty if valid else 0.0)
+            self._frames.append((end, value))
+            if self._output >= 0:
+                self._context.outbox.send(end, self._output, value)
+            if recorded:
+                self._pending.append((end, value))
         if len(self._pending) > MAX_PENDING:
             raise QueueOverflowError(
                 f"chip '{self._context.path}': {len(self._pending)} frames wait at t = {format_time(t1)}, the bound is "
                 f"{MAX_PENDING}; use shorter windows"
             )
 
-    def _value(self, hit: Any) -> int:
+    def _value(self, nonce: int, version: int, number: int, slot: int, difficulty: float) -> int:
         spec = self._component.spec.chip
-        job = self._model.slots[int(hit["job"]) // spec.job_step]
+        job = self._model.slots[number // spec.job_step]
         assert job is not None
         excess = 0
-        if hit["valid"]:
-            excess = max(0, min(255, int(2 * math.log2(float(hit["difficulty"]) / self._model.ticket_mask))))
-        header = spec.response_header(int(hit["job"]), int(hit["slot"]))
-        rolled = (int(hit["version"]) & job.version_mask) >> job.shift
-        return pack_result(ChipResult(int(hit["nonce"]), excess, header, rolled & 0xFFFF))
+        if difficulty:
+            excess = max(0, min(255, int(2 * math.log2(difficulty / self._model.ticket_mask))))
+        rolled = (version & job.version_mask) >> job.shift
+        return pack_result(ChipResult(nonce, excess, spec.response_header(number, slot), rolled & 0xFFFF))
 
-    def _send(self, t1: int) -> None:
-        ready = 0
-        for end, value in self._pending:
-            if end >= t1:
-                break
-            ready += 1
-            if "result" in self._context.linked:
-                self._context.outbox.send(end, self._context.ports_out.index("result"), value)
-            if "result" in self._signal:
-                self._context.recorder.record(end, self._signal["result"], value)
-        del self._pending[:ready]
-
-    def _frames(self) -> Any:
-        return np.array(self._pending, np.int64).reshape(-1, 2)
+    def _record(self, t1: int) -> None:
+        """Record the frames that ended before `t1`."""
+        pending, ready = self._pending, []
+        while pending and pending[0][0] < t1:
+            ready.append(pending.popleft())
+        if ready:
+            t, value = np.array(ready, np.int64).T
+            self._context.recorder.extend(t, np.full(len(ready), self._signal["result"], np.int64), value)
 
     def _restore(self, snapshot: State) -> None:
         try:
             self._model.load(snapshot)
             self._line.load(snapshot["line"])
-            self._pending = [(int(t), int(value)) for t, value in snapshot["frames"]]
+            self._frames.extend((int(t), int(value)) for t, value in snapshot["frames"])
+            on_the_way = list(self._frames)[len(self._frames) - int(snapshot["pending"]) :]
+            self._pending.extend(on_the_way)
             self._results, self._wrong, self._model.lost = (int(n) for n in snapshot["counts"])
         except (KeyError, ValueError, IndexError) as error:
             raise CheckpointError(

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from hwmodel.errors import QueueOverflowError, SpecError, TimeRangeError
 from hwmodel.reservoir.chip import _draws as d
+from hwmodel.reservoir.chip._ahead import Stretch
+from hwmodel.reservoir.chip._blocks import Blocks
 from hwmodel.reservoir.chip._place import Place
 from hwmodel.reservoir.chip._saving import jobs_as_array, jobs_from_array
 from hwmodel.reservoir.chip.clock import NonceClock
@@ -30,6 +32,7 @@ Ints = npt.NDArray[np.int64]
 SLICE = 1 << 19  # results that are worked out at once
 MOST_BATCHES = 1 << 16
 MAX_WAITING = 1 << 25  # results that wait to be fetched: some 1 GB
+_NO_HITS = np.zeros(0, HIT)
 LIMIT_NONCES_PER_CLOCK = 2  # what the register that limits a sweep takes for granted, says ESP-Miner 5c27713
 
 
@@ -109,7 +112,7 @@ class ChipModel:
         self._limit_ticks: int | None = None
         self._polls = 0  # looks of the throttle so far
         self._waiting: list[Hits] = []
-        self._blocks: dict[int, tuple[Any, ...]] = {}
+        self._blocks = Blocks(self.oracle)
         self._registers = np.zeros((chips, spec.domains, 2), np.int64)  # right and wrong
         self.lost = 0
         self._keys = [[key_of(f"{name}/{n}", self.seed) for n in range(chips)]
@@ -118,6 +121,8 @@ class ChipModel:
         self._wrong: list[d.WrongResults] | None = None
         if self.physics.errors or (self.physics.planted and self.physics.planted.burst_probability):
             self._wrong = [d.WrongResults(place, self.oracle, self.seed) for place in self._places]
+        self._plain = not count and chips == 1 and not self._wrong and self.physics.undisturbed
+        self._ahead: Stretch | None = None  # from `now` on; `_done` stays behind until it is over
 
     # ------------------------------------------------------------------------------------------ settings
 
@@ -231,8 +236,15 @@ class ChipModel:
         Raises:
             TimeRangeError: `until` lies in the past.
         """
-        end = self._advance(to_fs(until, "run(until)"))
-        hits = np.concatenate([np.zeros(0, HIT), *self._waiting])
+        return self.take(to_fs(until, "run(until)"))
+
+    def take(self, until: int) -> Hits:
+        """What `run` does, with a plain number of femtoseconds."""
+        if self._ahead is not None and self.now <= until <= self._ahead.end:
+            self.now = until
+            return self._ahead.take(until)
+        end = self._advance(until)
+        hits = self._waiting[0] if len(self._waiting) == 1 else np.concatenate([_NO_HITS, *self._waiting])
         if self.physics.delays or self.chips > 1:
             hits = hits[np.lexsort((hits["slot"], hits["core"], hits["chip"], hits["t"]))]
         ready = int(np.searchsorted(hits["t"], end, side="left")) if len(hits) else 0
@@ -257,12 +269,14 @@ class ChipModel:
 
     def next_hit(self) -> int:
         """Time in fs before which no result comes that is not worked out, or NEVER; with errors the earliest candidate."""
+        if self._plain and (ahead := self._look_ahead()) is not None:
+            return ahead.next()
         waiting = [int(hits["t"].min()) for hits in self._waiting if len(hits)]
-        poll = self._next_poll()
-        return min([*waiting, poll, self._next_candidate()])
+        return min([*waiting, self._next_poll(), self._next_candidate()])
 
     def save(self) -> dict[str, Any]:
         """State as arrays, from which `load` goes on in an equal model."""
+        self._catch_up()
         limit = -1 if self._limit_ticks is None else self._limit_ticks
         sweep = self._places[0].limit
         place = [self.now, self._origin, self._done, self._mask_bits, limit, self._polls, self.lost]
@@ -289,6 +303,7 @@ class ChipModel:
         waiting = np.frombuffer(np.asarray(saved["waiting"], np.uint8).tobytes(), HIT)
         self._waiting = [waiting.copy()] if len(waiting) else []
         self._blocks.clear()
+        self._ahead = None
 
     # ------------------------------------------------------------------------------------------ inside
 
@@ -323,6 +338,8 @@ class ChipModel:
             raise TimeRangeError(
                 f"the chain is at {format_time(self.now)}, {format_time(t)} is in its past or too late"
             )
+        self._catch_up()
+        self._ahead = None
         while (poll := self._next_poll()) < t:
             self._gather(poll)
             self._polls += 1
@@ -330,6 +347,27 @@ class ChipModel:
         self._gather(t)
         self.now = t
         return t
+
+    def _catch_up(self) -> None:
+        """Note what was taken from the results ahead."""
+        if self._ahead is not None:
+            self._done = max(self._done, self._clock.index(self.now))
+
+    def _look_ahead(self) -> Stretch | None:
+        """Results of the rest of the block, if they are certain but for a change of a setting."""
+        job, place, bits = self.job, self._places[0], self._mask_bits
+        if self._ahead is None and job is not None and place.sweep and not self._waiting:
+            last = self._block_end()
+            if (end := self._clock.time(last)) <= MAX_TIME:
+                found, steps = self._blocks.find(job, place, self._origin, self._done, last, bits)
+                passes = found["difficulty"] >= SHARE_1 * 2.0**bits
+                self._ahead = Stretch(self._as_hits(0, found, steps)[passes], end)
+        return self._ahead
+
+    def _block_end(self) -> int:
+        """Step at which the block of batches ends in which the next step lies."""
+        length = self._places[0].batch_steps * self.oracle.chunk
+        return self._origin + ((self._done - self._origin) // length + 1) * length
 
     def _throttle(self, t: int) -> None:
         throttle, conditions = self.physics.throttle, self._conditions
@@ -360,36 +398,11 @@ class ChipModel:
                 self._done = last
         self._done = max(self._done, end)
 
-    def _block(self, chip: int, first: int, last: int, bits: int) -> tuple[Any, Ints]:
-        """Hits at steps `first` to `last`, and their steps; of short stretches a block of batches is kept."""
-        place, chunk = self._places[chip], self.oracle.chunk
-        assert self.job is not None
-        low = (first - self._origin) // place.batch_steps
-        high = (last - 1 - self._origin) // place.batch_steps + 1
-        if high - low > chunk:
-            found = self.oracle.hits(self.job, place, low, high, bits)
-            steps = self._origin + found["batch"] * place.batch_steps + found["position"]
-        else:
-            parts = [self._kept(chip, n, bits) for n in range(low // chunk, (high - 1) // chunk + 1)]
-            found = np.concatenate([part[0] for part in parts])
-            steps = np.concatenate([part[1] for part in parts])
-        begin, end = np.searchsorted(steps, (first, last))
-        return found[begin:end], steps[begin:end]
-
-    def _kept(self, chip: int, number: int, bits: int) -> tuple[Any, Ints]:
-        kept = self._blocks.get(chip)
-        if kept is None or kept[:2] != (number, bits):
-            assert self.job is not None
-            place, chunk = self._places[chip], self.oracle.chunk
-            found = self.oracle.hits(self.job, place, number * chunk, (number + 1) * chunk, bits)
-            steps = self._origin + found["batch"] * place.batch_steps + found["position"]
-            kept = self._blocks[chip] = (number, bits, found, steps)
-        return kept[2], kept[3]
-
     def _work_out(self, chip: int, first: int, last: int) -> None:
         """Find the results of a chip at steps `first` to `last`, count them, and keep those that pass the mask."""
         bits = 0 if self._count else self._mask_bits
-        found, steps = self._block(chip, first, last, bits)
+        assert self.job is not None
+        found, steps = self._blocks.find(self.job, self._places[chip], self._origin, first, last, bits)
         hits = self._as_hits(chip, found, steps)
         passes = found["difficulty"] >= SHARE_1 * 2.0**self._mask_bits
         if self._wrong is not None:
@@ -467,19 +480,14 @@ class ChipModel:
         """Time of the next step at which a result may come, looking ahead one block at a time."""
         if self.job is None or not self._places[0].sweep:
             return NEVER
-        length, chunk = self._places[0].batch_steps, self.oracle.chunk
-        first = self._done
-        end = self._origin + ((first - self._origin) // (length * chunk) + 1) * length * chunk
+        first, end = self._done, self._block_end()
         best = end  # nothing in this block: its end is an event of its own, at which one looks again
         for chip in range(self.chips):
-            _, steps = self._block(chip, first, end, 0 if self._count else self._mask_bits)
-            if len(steps):
-                best = min(best, int(steps[0]))
+            place, bits = self._places[chip], 0 if self._count else self._mask_bits
+            _, steps = self._blocks.find(self.job, place, self._origin, first, end, bits)
+            best = min([best, *steps[:1].tolist()])
             if self._wrong is not None:
-                bits = 0 if self._count else self._mask_bits
-                _, at = self._wrong[chip].between(
-                    self.job, self._places[chip], self._origin, first, best, bits
-                )
+                _, at = self._wrong[chip].between(self.job, place, self._origin, first, best, bits)
                 if len(at):
                     best = min(best, int(at[0]))
         t = self._clock.time(best)

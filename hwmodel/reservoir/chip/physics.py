@@ -154,6 +154,11 @@ class Physics:
             )
 
     @property
+    def undisturbed(self) -> bool:
+        """Whether nothing but the counter decides which results come, and when; errors apart."""
+        return not (self.delays or self.throttle or (self.planted and self.planted.depth))
+
+    @property
     def delays(self) -> float:
         """Standard deviation of all delays of results, s."""
         planted = self.planted.jitter if self.planted else 0.0

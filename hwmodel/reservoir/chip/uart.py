@@ -65,6 +65,7 @@ class Uart:
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
                 raise SpecError(f"Uart({name}={value!r}): give a whole number of 1 to {most}")
         self.baud, self.frame_bytes, self.fifo = int(baud), int(frame_bytes), int(fifo)
+        self._frame = int(self.frame)
         self.dropped = 0
         self._free = 0
         self._queue = np.full(self.fifo + 1, -1, np.int64)
@@ -93,6 +94,24 @@ class Uart:
         sent = np.flatnonzero(ends >= 0)
         self.dropped += len(given) - len(sent)
         return Arrivals(ends[sent], sent, len(given) - len(sent))
+
+    def send_one(self, t: int) -> int:
+        """Send a result that comes at `t` fs, not before the last one; return when its frame ends, or -1 if it is dropped.
+
+        Example:
+            >>> line = Uart(baud=1_000_000, frame_bytes=11, fifo=1)
+            >>> line.send_one(0), line.send_one(5)
+            (110000000000, -1)
+        """
+        queue, last = self._queue, self.fifo
+        place = queue.item(last)
+        if queue.item(place) > t:
+            self.dropped += 1
+            return -1
+        self._free = end = (t if t > self._free else self._free) + self._frame
+        queue[place] = end
+        queue[last] = place + 1 if place + 1 < last else 0
+        return end
 
     def save(self) -> Ints:
         """State as an array."""

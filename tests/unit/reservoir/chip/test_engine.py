@@ -149,6 +149,48 @@ def test_a_resumed_run_ends_like_one_that_was_not_stopped(cut: int, tmp_path: Pa
     assert rest.fingerprint == whole.fingerprint
 
 
+def to_a_host(cut: int | None = None, path: Path | None = None, **run: Any) -> hw.Result:
+    """An ideal chip on a slow line to a host that answers every third result with another frequency."""
+
+    def host(ctx: hw.kernel.ProcessContext) -> Any:
+        for n in range(1000):
+            message = yield ctx.receive("seen")
+            ctx.record("nonce", unpack_result(message.value).nonce)
+            if n % 3 == 2:
+                ctx.send("frequency", (8 + n % 5) * 10**6)
+
+    def make() -> hw.System:
+        options = {"spec": SMALL, "oracle": RealHash(6), "frequency": "10 MHz", "pll": False, "count": False}
+        component = chip(baud=9_000_000, fifo=4, **options)
+        process = hw.Process("host", host, inputs=["seen"], outputs=["frequency"], signals={"nonce": "event"})
+        system = hw.System(component, process)
+        system.connect("chip.result", "host.seen", latency=us(1))
+        system.connect("host.frequency", "chip.frequency", latency=us(2))
+        return system
+
+    system, watch = make(), ["chip.result", "host.nonce"]
+    if cut is not None:
+        assert path is not None
+        system.run(until=Time(cut), watch=watch, progress=False)
+        system = make().resume(system.checkpoint(path))
+    return system.run(until=ms(2), watch=watch, progress=False, **run)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(10**8, 10**9))
+def test_no_window_changes_what_an_ideal_chip_sends(window: int) -> None:
+    wanted = to_a_host()
+    assert to_a_host(window=Time(window)).fingerprint == wanted.fingerprint
+    assert len(wanted["host.nonce"].t) > 50
+    seen = wanted["chip.result"].t + int(us(1))
+    assert wanted["host.nonce"].t.tolist() == seen[seen < int(ms(2))].tolist()
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100_003, 999_999, 1_234_567])
+def test_frames_on_their_way_are_sent_once_though_the_run_is_resumed(cut: int, tmp_path: Path) -> None:
+    assert to_a_host(cut * 10**6, tmp_path / "state").fingerprint == to_a_host().fingerprint
+
+
 def test_runs_cut_in_two_are_like_one() -> None:
     whole, cut = driven(), driven()
     wanted = whole.run(until=s(2), watch=["result"], progress=False)

@@ -235,6 +235,32 @@ def test_the_next_hit_is_when_the_next_result_comes() -> None:
     assert seen >= 29  # of 64 batches of 7 hits one lies without a hit at most
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(2, 40), st.sampled_from([1, 2, 8]), st.booleans())
+def test_results_looked_ahead_are_those_that_are_worked_out_in_time(
+    pieces: int, mask: int, real: bool
+) -> None:
+    # A model that counts into registers never looks ahead.
+    make, end = (small, int(ms(4))) if real else (full, int(ms(400)))
+    found = []
+    for count in (False, True):
+        model, parts = make(count=count), []
+        model.set_ticket_mask(Time(0), mask)
+        for n in range(1, pieces + 1):
+            at = end * n // pieces
+            while (due := model.next_hit()) < at:
+                parts.append(model.run(Time(due + 1)))
+            if n % 5 == 0:
+                saved, model = model.save(), make(count=count)
+                model.load(saved)
+            if n % 3 == 0:
+                model.set_frequency(Time(at), f"{n} MHz" if real else "400 MHz")
+        parts.append(model.run(Time(end)))
+        found.append(np.concatenate(parts))
+    np.testing.assert_array_equal(*found)
+    assert len(found[0]) > 3
+
+
 def test_a_saved_chain_goes_on_alike() -> None:
     model = full(EVERYTHING, chips=2)
     model.set_ticket_mask(Time(0), 2)
@@ -308,6 +334,17 @@ def test_a_line_keeps_its_state_between_calls() -> None:
     rest = other.send(times[700:])
     np.testing.assert_array_equal(whole.send(times).t, np.concatenate([first.t, rest.t]))
     assert whole.dropped == other.dropped > 0
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 5))
+def test_results_sent_one_by_one_are_sent_as_many_at_once(gaps: list[int], fifo: int) -> None:
+    times = np.cumsum(gaps) * 10**6
+    many, single = Uart(10**9, 11, fifo), Uart(10**9, 11, fifo)
+    got = many.send(times)
+    ends = [single.send_one(t) for t in times.tolist()]
+    assert [end for end in ends if end >= 0] == got.t.tolist()
+    assert single.dropped == got.dropped
+    np.testing.assert_array_equal(single.save(), many.save())
 
 
 def test_a_line_out_of_range_is_refused() -> None:
