@@ -77,6 +77,8 @@ class Time(int):
     __slots__ = ()
 
     def __new__(cls, femtoseconds: int) -> Time:
+        if type(femtoseconds) is int:  # most are
+            return int.__new__(cls, femtoseconds)
         if isinstance(femtoseconds, bool) or not hasattr(femtoseconds, "__index__"):
             raise BareNumberError(
                 f"Time({femtoseconds!r}): whole femtoseconds are wanted; write ps({femtoseconds!r})"
@@ -225,6 +227,8 @@ def _check_range(value: int, shown: str) -> int:
 
 def _make(unit: str, value: Any, rounding: Rounding) -> Any:
     scale = _FS_PER_UNIT[unit]
+    if type(value) is int and rounding == "error" and -MAX_TIME <= value * scale <= MAX_TIME:
+        return Time(value * scale)  # as with the fractions below, which cost ten times as much
     if hasattr(value, "__len__") and not isinstance(value, str | bytes | set | frozenset | dict):
         from hwmodel._times import times_from
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -56,7 +58,7 @@ class Inbox:
             return NEVER
         if self._unsorted:
             self._sort()
-        return int(self.rows[self.head, T])
+        return self.rows.item(self.head, T)
 
     def push(self, rows: Rows) -> None:
         """Add messages, rows in the order of their time."""
@@ -95,7 +97,10 @@ class Inbox:
         if self.next_time() >= t1:
             return self.rows[:0]
         waiting = self.rows[self.head : self.tail]
-        n = int(np.searchsorted(waiting[:, T], t1, side="left"))
+        if waiting.item(-1, T) < t1:
+            self.head = self.tail
+            return waiting.copy()
+        n = int(waiting[:, T].searchsorted(t1))
         self.head += n
         return waiting[:n].copy()
 
@@ -139,6 +144,13 @@ class Outbox:
         row = self.rows[self.n]
         row[0], row[1], row[2] = t, port, value
         self.n += 1
+
+    def extend(self, messages: Sequence[tuple[int, int, int]]) -> None:
+        """Send many messages, each as time in fs, output number and value."""
+        k = len(messages)
+        self.reserve(k)
+        self.rows[self.n : self.n + k] = messages
+        self.n += k
 
     def reserve(self, k: int) -> None:
         """Make room for `k` more messages."""

@@ -97,7 +97,13 @@ class Component:
 
     A subclass overrides `build`, and `signals`, `stats` and `check` where it has more to say.
     Ports are attributes: `core.mailbox` is `core.port("mailbox")`.
+
+    Attributes:
+        reaction: fs, the least time from a message to anything that it causes to be sent. The longer it is, the further
+            can others run at once; the results are the same. What follows from local events alone may be sent at once.
     """
+
+    reaction = 0
 
     def __init__(self, name: str, ports: Iterable[Port] = (), spec: Any = None) -> None:
         self.name = check_name(name, "component")

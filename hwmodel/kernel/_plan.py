@@ -14,7 +14,11 @@ from hwmodel.kernel._trace import Recorder
 from hwmodel.units import NEVER, format_time
 
 AHEAD_WINDOWS = 64
-"""An engine runs ahead of the others by so many of its longest outgoing latencies at most: what it sends must be kept."""
+"""An engine runs ahead of the others by so many of its longest outgoing latencies, with its reaction, at most, or once
+around the loop in which it lies: what it sends must be kept."""
+
+MUCH = 1 << 12
+"""An engine that sends more messages at once runs half as far at its next turn, so that inboxes stay short."""
 
 MOST_NODES = 128
 """With more components than this the distances between them would cost more than they save."""
@@ -30,6 +34,7 @@ class Node:
         "advance",
         "behind",
         "component",
+        "done",
         "due",
         "engine",
         "fed",
@@ -38,6 +43,8 @@ class Node:
         "leap",
         "next_event",
         "outbox",
+        "reach",
+        "reaction",
         "recorder",
         "routes",
     )
@@ -54,12 +61,15 @@ class Node:
         self.recorder = recorder
         self.routes: tuple[tuple[Route, ...], ...] = ()  # links of each output, by its number
         self.due = 0  # time of the next local event, message or stimulus
+        self.done = 0  # time up to which it was run last
+        self.reaction = component.reaction  # from a message to what it causes to be sent, fs
         self.feeds: list[Feed] = []
         self.fed = NEVER  # time of the first message of a stimulus that is not in the inbox yet
         self.behind: tuple[
             tuple[Node, int], ...
-        ] = ()  # nodes whose messages can come here, and the shortest way, fs
-        self.leap = NEVER  # how far it may run ahead at once, fs
+        ] = ()  # nodes whose messages can come here, by the shortest way, fs
+        self.reach = NEVER  # how far it may ever run ahead at once, fs
+        self.leap = NEVER  # how far at its next turn
 
     def links(self) -> list[Route]:
         """Links of all outputs."""
@@ -81,7 +91,7 @@ class Node:
 class Route:
     """A link, with its rank in the order of ties and its message count."""
 
-    __slots__ = ("latency", "name", "port", "rank", "sent", "target")
+    __slots__ = ("last", "latency", "name", "port", "rank", "sent", "target")
 
     def __init__(self, name: str, rank: int, target: Node, port: int, latency: int) -> None:
         self.name = name
@@ -89,6 +99,7 @@ class Route:
         self.target = target
         self.port = port
         self.latency = latency
+        self.last = NEVER - latency  # what is sent later arrives at the end of time, after every run
         self.sent = 0
 
 
@@ -132,7 +143,10 @@ class Plan:
         self.refresh()
 
     def measure(self) -> bool:
-        """Find the shortest way between every two nodes; False where there are too many, or no links."""
+        """Find the shortest way between every two nodes; False where there are too many, or no links.
+
+        It takes the latencies of the links, and the reaction of each node on the way.
+        """
         if len(self.nodes) > MOST_NODES or self.lookahead == NEVER:
             return False
         if any(node.behind for node in self.nodes):
@@ -143,14 +157,21 @@ class Plan:
             for route in node.links():
                 to = place[id(route.target)]
                 ways[n, to] = min(ways[n, to], route.latency)
-            longest = max((route.latency for route in node.links()), default=NEVER)
-            node.leap = min(NEVER, AHEAD_WINDOWS * longest)
         for k in range(len(place)):
             # Two halves of NEVER still fit into 64 bits.
-            through = np.minimum(ways[:, k], NEVER // 2)[:, None] + np.minimum(ways[k], NEVER // 2)[None, :]
+            rest = np.minimum(ways[k], NEVER // 2 - self.nodes[k].reaction) + self.nodes[k].reaction
+            through = np.minimum(ways[:, k], NEVER // 2)[:, None] + rest[None, :]
             np.minimum(ways, np.where(through < NEVER // 2, through, NEVER), out=ways)
         for n, node in enumerate(self.nodes):
-            node.behind = tuple((self.nodes[k], int(w)) for k, w in enumerate(ways[:, n]) if w < NEVER)
+            nearest = sorted((int(w), k) for k, w in enumerate(ways[:, n]) if w < NEVER)
+            node.behind = tuple((self.nodes[k], w) for w, k in nearest)
+            longest = max((route.latency for route in node.links()), default=NEVER)
+            around = int(ways[n, n])  # in a loop it goes no further than that
+            node.reach = min(
+                NEVER, max(AHEAD_WINDOWS * (longest + node.reaction), around if around < NEVER else 0)
+            )
+            # Nobody knows yet how much it sends; what sends nothing may run as far as it likes.
+            node.leap = self.lookahead if node.links() else NEVER
         return True
 
     def turn(self, most: int, until: int) -> bool:
@@ -169,13 +190,19 @@ class Plan:
         end = due + (most if most < last.leap else last.leap)
         if end > until:
             end = until
-        for node, way in last.behind:
+        for node, way in last.behind:  # the nearest first
+            if due + way >= end:
+                break
             if node.due + way < end:
                 end = node.due + way
         self.first = self.now = due
         if last.fed < end:
             end = self._fed(last, end)
-        self._advance(last, end)
+        sent = self._advance(last, end)
+        if sent > MUCH:
+            last.leap = max(self.lookahead, (end - due) // 2)
+        elif last.leap < last.reach:
+            last.leap = min(2 * last.leap, last.reach)
         self.windows += 1
         return True
 
@@ -224,8 +251,12 @@ class Plan:
         self.now = t1
         self.windows += 1
 
-    def _advance(self, node: Node, t1: int) -> None:
+    def _advance(self, node: Node, t1: int) -> int:
+        """Run an engine up to a time and pass its messages on; return how many."""
         self.active = node
+        earliest = self.first
+        if node.reaction:
+            earliest = max(earliest, min(node.next_event(), node.inbox.next_time() + node.reaction))
         try:
             node.advance(t1)
         except Exception as error:
@@ -240,50 +271,58 @@ class Plan:
             due = node.fed
         if due < t1:
             raise self._left_behind(node, due, t1)
-        node.due = due
-        if node.outbox.n:
-            self._route(node)
+        node.due, node.done = due, t1
+        sent = node.outbox.n
+        if sent:
+            self._route(node, earliest)
         self.active = None
+        return sent
 
-    def _route(self, node: Node) -> None:
+    def _route(self, node: Node, earliest: int) -> None:
+        """Pass on what a node sent, none of it before a time."""
         box = node.outbox
         n, box.n = box.n, 0
         if n > FEW:
-            self._route_many(node, box.rows[:n])
+            self._route_many(node, box.rows[:n], earliest)
             return
         item = box.rows.item
         for k in range(0, 3 * n, 3):
             t = item(k + OUT_T)
-            if t < self.first:
-                raise self._into_the_past(node, item(k + OUT_PORT), t)
+            if t < earliest:
+                raise self._too_early(node, item(k + OUT_PORT), t)
             for route in node.routes[item(k + OUT_PORT)]:
-                arrival = t + route.latency
+                arrival = t + route.latency if t <= route.last else NEVER
                 target = route.target
+                if arrival < target.due:
+                    if arrival < target.done:
+                        raise self._too_late(route, arrival)
+                    target.due = arrival
                 target.inbox.push_one(arrival, route.rank, route.sent, route.port, item(k + OUT_VALUE))
                 route.sent += 1
-                if arrival < target.due:
-                    target.due = arrival
 
-    def _route_many(self, node: Node, rows: Rows) -> None:
+    def _route_many(self, node: Node, rows: Rows, earliest: int) -> None:
         early = int(np.argmin(rows[:, OUT_T]))
-        if rows[early, OUT_T] < self.first:
-            raise self._into_the_past(node, int(rows[early, OUT_PORT]), int(rows[early, OUT_T]))
+        if rows[early, OUT_T] < earliest:
+            raise self._too_early(node, int(rows[early, OUT_PORT]), int(rows[early, OUT_T]))
         for port, routes in enumerate(node.routes):
             chosen = rows[rows[:, OUT_PORT] == port] if routes else rows[:0]
             if len(chosen) == 0:
                 continue
             for route in routes:
                 out = np.empty((len(chosen), 5), np.int64)
-                out[:, 0] = chosen[:, OUT_T] + route.latency
+                out[:, 0] = np.minimum(chosen[:, OUT_T], route.last) + route.latency
                 out[:, 1] = route.rank
                 out[:, 2] = np.arange(route.sent, route.sent + len(chosen))
                 out[:, 3] = route.port
                 out[:, 4] = chosen[:, OUT_VALUE]
                 if (np.diff(out[:, 0]) < 0).any():
                     out = out[np.argsort(out[:, 0], kind="stable")]
+                arrival = int(out[0, 0])
+                if arrival < route.target.done:
+                    raise self._too_late(route, arrival)
                 route.target.inbox.push(out)
                 route.sent += len(chosen)
-                route.target.due = min(route.target.due, int(out[0, 0]))
+                route.target.due = min(route.target.due, arrival)
 
     def _left_behind(self, node: Node, due: int, t1: int) -> WiringError:
         return WiringError(
@@ -291,9 +330,22 @@ class Plan:
             f"at {format_time(due)}; its engine must run everything before that time (rule K2)"
         )
 
-    def _into_the_past(self, node: Node, port: int, t: int) -> WiringError:
+    def _too_early(self, node: Node, port: int, t: int) -> WiringError:
         outputs = [p for p in node.component.ports.values() if p.direction == "out"]
+        if t >= self.first:
+            return WiringError(
+                f"component '{node.component.name}' answered a message through '{outputs[port].path}' at t = "
+                f"{format_time(t)}, sooner than its reaction of {format_time(node.reaction)}; declare a shorter one"
+            )
         return WiringError(
             f"component '{node.component.name}' sent a message through '{outputs[port].path}' at t = "
             f"{format_time(t)}, before the present {format_time(self.first)}; send at or after its event"
+        )
+
+    def _too_late(self, route: Route, t: int) -> WiringError:
+        promised = [node for node in self.nodes if node.reaction]
+        names = ", ".join(f"'{node.component.name}' ({format_time(node.reaction)})" for node in promised)
+        return WiringError(
+            f"link {route.name}: a message arrives at {format_time(t)}, but '{route.target.component.name}' was run up to "
+            f"{format_time(route.target.done)}; a reaction on its way is shorter than declared, one of: {names or 'none'}"
         )

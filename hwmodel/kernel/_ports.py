@@ -39,7 +39,10 @@ def whole_number(value: object, what: str) -> int:
 
 def port_value(value: object, what: str, bits: int = 64) -> int:
     """Require a whole number that fits into `bits`, as it is or in two's complement."""
-    number = int(value) if isinstance(value, bool | np.bool_) else whole_number(value, what)
+    if type(value) is int:
+        number = value
+    else:
+        number = int(value) if isinstance(value, bool | np.bool_) else whole_number(value, what)
     least, most = -(1 << (bits - 1)), min(1 << bits, 1 << 63) - 1
     if not least <= number <= most:
         raise SpecError(f"{what}={number} does not fit into {bits} bits; it goes from {least} to {most}")

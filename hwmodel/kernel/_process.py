@@ -14,7 +14,7 @@ from hwmodel.errors import CheckpointError, HwmodelError, SpecError, TimeRangeEr
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import BuildContext, Component, State
 from hwmodel.kernel._ports import KIND_OF_PROTOCOL, Port, SignalKind, port_value
-from hwmodel.units import NEVER, Time, TimeLike, format_time, to_fs
+from hwmodel.units import MAX_TIME, NEVER, Time, TimeLike, format_time, to_fs
 
 if TYPE_CHECKING:
     import simpy
@@ -23,6 +23,12 @@ ProcessFunction = Callable[["ProcessContext"], Generator[Any, Any, Any]]
 
 # Order within one femtosecond: deliver, local event, clock edge (rule K3). SimPy's own are 0 and 1.
 _DELIVER, _EDGE = -1, 2
+
+_HALF = 1 << 63
+_FEW = 4  # up to so many messages go to the outbox one by one
+
+MOST_OUTGOING = 1 << 12
+"""Messages that a process collects before they go to its outbox, which checks its bound."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class ProcessContext:
         self._engine = engine
         self.env = env
         self.rng = rng
+        context = engine.context
+        self._outputs = {
+            name: (number, name in context.linked) for number, name in enumerate(context.ports_out)
+        }
 
     @property
     def now(self) -> Time:
@@ -76,18 +86,25 @@ class ProcessContext:
 
     def send(self, port: str | None = None, value: int = 0, after: TimeLike = Time(0)) -> None:
         """Send a message through an output, now or `after` a time."""
-        delay = to_fs(after, "send(after)")
+        delay = int(after) if type(after) is Time else to_fs(after, "send(after)")
+        engine = self._engine
         if delay < 0:
-            raise TimeRangeError(
-                f"process '{self._engine.context.path}': send(after={after!r}) is in the past"
-            )
-        ports = self._engine.context.ports_out
-        number = ports.index(self._named(port, ports, "output"))
-        value = port_value(value, f"process '{self._engine.context.path}': send('{ports[number]}'): value")
-        if ports[number] in self._engine.context.linked:
-            self._engine.context.outbox.send(int(self.env.now) + delay, number, value)
-        self._engine.sent += 1
-        self._engine.note(ports[number], int(self.env.now) + delay, value)
+            raise TimeRangeError(f"process '{engine.context.path}': send(after={after!r}) is in the past")
+        if type(port) is not str or port not in self._outputs:
+            port = self._named(port, engine.context.ports_out, "output")
+        number, linked = self._outputs[port]
+        if type(value) is not int or not -_HALF <= value < _HALF:
+            value = port_value(value, f"process '{engine.context.path}': send('{port}'): value")
+        t = int(self.env.now) + delay
+        if linked:
+            if t > NEVER:
+                engine.context.outbox.send(t, number, value)  # which refuses it
+            engine.outgoing.append((t, number, value))
+            if len(engine.outgoing) == MOST_OUTGOING:
+                engine.flush()
+        engine.sent += 1
+        if engine.watches:
+            engine.note(port, t, value)
 
     def record(self, signal: str, value: int = 0) -> None:
         """Record a value of one of the signals that the process declares."""
@@ -123,6 +140,8 @@ class Process(Component):
         signals: further signals that the process records, name to kind.
         replay: keep the messages received, so that a checkpoint can be made: on resuming, the
             generator is run again on them with its output muted.
+        reaction: the least time from a message to anything that the process sends because of it. A promise, by which
+            other components can run further at once; it changes no result, and to break it is an error.
 
     Example:
         >>> import hwmodel as hw
@@ -146,6 +165,7 @@ class Process(Component):
         signals: Mapping[str, SignalKind] | None = None,
         spec: Any = None,
         replay: bool = True,
+        reaction: TimeLike = Time(0),
     ) -> None:
         ports = [p if isinstance(p, Port) else Port(p, "in", "event", 64) for p in inputs]
         ports += [p if isinstance(p, Port) else Port(p, "out", "event", 64) for p in outputs]
@@ -154,6 +174,11 @@ class Process(Component):
             raise SpecError(f"process '{name}': {function!r} is not a function that yields SimPy events")
         self.function = function
         self.replay = replay
+        self.reaction = to_fs(reaction, f"process '{name}': reaction")
+        if not 0 <= self.reaction <= MAX_TIME // 4:
+            raise SpecError(
+                f"process '{name}': reaction={format_time(self.reaction)}: give a time of 0 to 2,305 s"
+            )
         self._signals = dict(signals or {})
         for signal, kind in self._signals.items():
             if kind not in KIND_OF_PROTOCOL.values():
@@ -193,6 +218,8 @@ class _ProcessEngine:
         self._waiting: dict[str, deque[simpy.Event]] = {p: deque() for p in context.ports_in}
         self._arrived: dict[str, deque[Message]] = {p: deque() for p in context.ports_in}
         self._numbers = {name: n for n, name in enumerate(context.watch)}
+        self.watches = bool(self._numbers)
+        self.outgoing: list[tuple[int, int, int]] = []  # t, port, value of what was sent in this window
         self._notes: list[tuple[int, int, int, int]] = []  # t, order, signal, value
         self._order = 0
         self._muted = False
@@ -214,15 +241,27 @@ class _ProcessEngine:
         if len(rows) and self._keeps:
             self._log.append(rows)
         self._run(rows, t1)
+        if self.outgoing:
+            self.flush()
         if self._notes:
             self._record(t1)
 
+    def flush(self) -> None:
+        """Put what was sent into the outbox: many messages at once, as each alone has its price."""
+        box, sent = self.context.outbox, self.outgoing
+        if len(sent) > _FEW:
+            box.extend(sent)
+        else:
+            for t, number, value in sent:
+                box.send(t, number, value)
+        sent.clear()
+
     def next_event(self) -> int:
         """Time of the next SimPy event, or of something sent for later that is still to be recorded."""
-        upcoming = self._env.peek()
+        upcoming = self._env.peek()  # infinity when nothing waits
         if self._notes and self._notes[0][0] < upcoming:
             return self._notes[0][0]  # something sent for later is still to be recorded
-        return NEVER if upcoming == float("inf") else int(upcoming)
+        return int(upcoming) if upcoming < NEVER else NEVER
 
     def state(self) -> State:
         """Counts of messages, and the time of the next event."""
@@ -276,7 +315,8 @@ class _ProcessEngine:
     def _deliver(self, event: simpy.Event) -> None:
         message: Message = event._value
         self.received += 1
-        self.note(message.port, int(message.t), message.value)
+        if self.watches:
+            self.note(message.port, int(message.t), message.value)
         waiting = self._waiting[message.port]
         while waiting:
             waiter = waiting.popleft()
@@ -300,4 +340,5 @@ class _ProcessEngine:
         self._record(done)
         self._log = [log]
         self.context.outbox.n = 0
+        self.outgoing.clear()
         self._muted = False

@@ -17,9 +17,6 @@ Progress = Callable[[int, int], None]
 SHARES = 128
 """No engine runs more than such a share of a run at once, so that a progress bar moves and Ctrl-C is heard."""
 
-REPORT_EVERY = 64
-"""Windows between two looks at the wall clock."""
-
 
 def run_loop(plan: Plan, until: int, window: int, progress: Progress | None) -> None:
     """Run windows of equal length one after another in a plain loop."""
@@ -27,7 +24,7 @@ def run_loop(plan: Plan, until: int, window: int, progress: Progress | None) -> 
     shown = time.monotonic() if progress else 0.0
     while (end := next_window(window, until)) >= 0:
         step(end)
-        if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
+        if progress and (now := time.monotonic()) - shown > 0.1:
             shown = now
             progress(plan.now, until)
     plan.now = until
@@ -38,7 +35,7 @@ def run_ahead(plan: Plan, until: int, progress: Progress | None) -> None:
     turn, most = plan.turn, max(1, (until - plan.now) // SHARES)
     shown = time.monotonic() if progress else 0.0
     while turn(most, until):
-        if progress and plan.windows % REPORT_EVERY == 0 and (now := time.monotonic()) - shown > 0.1:
+        if progress and (now := time.monotonic()) - shown > 0.1:
             shown = now
             progress(plan.now, until)
     plan.now = until

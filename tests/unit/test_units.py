@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,3 +220,15 @@ def test_what_is_no_time_at_all_is_called_so(value) -> None:
 def test_a_time_is_no_frequency() -> None:
     with pytest.raises(BareNumberError, match=r"a frequency is wanted, got Time"):
         to_frequency(ps(10))
+
+
+@given(st.integers(-(2**64), 2**64), st.sampled_from([fs, ps, ns, us, ms, s]))
+def test_a_whole_number_is_the_time_that_its_fraction_is(value: int, unit: Callable[[Any], Time]) -> None:
+    try:
+        wanted = unit(Fraction(value))
+    except TimeRangeError:
+        with pytest.raises(TimeRangeError, match="beyond"):
+            unit(value)
+        return
+    assert type(unit(value)) is Time
+    assert unit(value) == wanted

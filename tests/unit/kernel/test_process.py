@@ -173,3 +173,31 @@ def test_a_recorded_value_is_never_truncated() -> None:
 def test_a_signal_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SpecError, match="signal 'n' is a 'wave'"):
         hw.Process("p", lambda ctx: iter(()), signals={"n": "wave"})
+
+
+@pytest.mark.parametrize("reaction", [fs(-1), fs(2**62)])
+def test_a_reaction_out_of_range_is_refused(reaction) -> None:
+    with pytest.raises(SpecError, match="process 'p': reaction"):
+        hw.Process("p", lambda ctx: iter(()), reaction=reaction)
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_all_that_is_sent_at_once_arrives_in_order(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwmodel.kernel._process.MOST_OUTGOING", most)
+
+    def burst(ctx: ProcessContext):
+        yield ctx.timeout(ps(10))
+        for n in range(20):
+            ctx.send(value=n)
+
+    def sink(ctx: ProcessContext):
+        while True:
+            ctx.record("got", (yield ctx.receive()).value)
+
+    system = hw.System(
+        hw.Process("burst", burst, outputs=["o"]),
+        hw.Process("sink", sink, inputs=["i"], signals={"got": "event"}),
+    )
+    system.connect("burst.o", "sink.i", latency=ps(1))
+    trace = system.run(until=ns(1), watch=["sink.got"])["sink.got"]
+    assert trace.value.tolist() == list(range(20))
