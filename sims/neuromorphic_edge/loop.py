@@ -29,7 +29,7 @@ from hwmodel.reservoir.chip.oracle import RealHash
 from hwmodel.reservoir.chips import Figure, small_chip
 from hwmodel.reservoir.job import Job
 from hwmodel.sfq.neuro import NetworkSpec, PulseNetwork
-from hwmodel.units import Frequency, GHz, MHz, Time, fs, ns, ps, to_fs
+from hwmodel.units import Frequency, GHz, MHz, Time, fs, ns, ps, to_frequency, to_fs
 
 from . import parts
 
@@ -76,21 +76,36 @@ class Loop:
     sizes: tuple[int, ...] = SIZES
 
     def __post_init__(self) -> None:
-        if not LOW <= self.frequency.hz <= HIGH:
-            raise SpecError(f"frequency={self.frequency}: give {LOW / 1e6:g} to {HIGH / 1e6:g} MHz")
-        if not 0 < self.gain <= 10_000_000:
-            raise SpecError(f"gain={self.gain} Hz a unit: give 1 to 10000000")
-        if not 1 <= self.slots < 1 << COUNT_BITS:
+        for name, least, most in (
+            ("intervals", parts.GROUP, 1 << 16),  # burstiness is counted over a group
+            ("stride", 1, 1 << 16),
+            ("slots", 1, (1 << COUNT_BITS) - 1),  # what a count holds
+            ("gain", 1, 10_000_000),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise SpecError(f"{name}={value!r}: give a whole number, {least} to {most}")
+        object.__setattr__(self, "frequency", to_frequency(self.frequency, "frequency"))
+        hertz = self.frequency.hz
+        if hertz.denominator != 1 or not LOW <= hertz <= HIGH:
             raise SpecError(
-                f"slots={self.slots}: give 1 to {(1 << COUNT_BITS) - 1}, what {COUNT_BITS} bits count"
+                f"frequency={self.frequency!r}: give {LOW / 1e6:g} to {HIGH / 1e6:g} MHz, in whole Hz"
             )
         network = self.network  # refuses a period that is too short
+        if self.sizes[0] != 2:
+            raise SpecError(f"sizes={self.sizes}: the encoder sends two inputs; begin with 2")
+        _ = self.encoder, self.counter  # what they refuse is refused here
         # A frame must be over before the next one can begin; the chip's line spaces its results.
         shortest = self.stride * 110 * 10**15 // BAUD
         if self.slots * network.slot_fs + int(network.latency) + int(ENCODING) > shortest:
             raise SpecError(
                 f"slots={self.slots} of {self.period}: a frame is longer than {self.stride} results can follow each other, "
                 f"{fs(shortest)}; take fewer or shorter slots, or a longer stride"
+            )
+        if to_fs(self.counter.hold) >= shortest:
+            raise SpecError(
+                f"readout_clock={self.readout_clock}: its period {self.counter.hold} is not below {fs(shortest)}, in which "
+                f"{self.stride} results can follow each other; take a faster clock, or a longer stride"
             )
 
     @property
@@ -105,6 +120,11 @@ class Loop:
         return parts.EncoderSpec(
             self.intervals, self.stride, self.slots, self.period, fs(full), ENCODING, self.network.latency
         )
+
+    @property
+    def counter(self) -> parts.CounterSpec:
+        """The counter; it shows its counts for a period of the readout's clock."""
+        return parts.CounterSpec(self.sizes[-1], COUNT_BITS, hw.Clock(self.readout_clock).edge(1))
 
 
 @dataclass(frozen=True)
@@ -196,12 +216,11 @@ def tuner_spec(loop: Loop) -> parts.TunerSpec:
 
 def front(loop: Loop, seed: int, currents: npt.NDArray[np.float64]) -> list[Component]:
     """Chip, encoder, network and counter: what is run alone to train the readout."""
-    spec = parts.CounterSpec(loop.sizes[-1], COUNT_BITS, hw.Clock(loop.readout_clock).edge(1))
     return [
         asic(loop, seed),
         parts.encoder("features", loop.encoder),
         loop.network.netlist(currents, name="sfq"),
-        parts.PulseCounter("counter", spec),
+        parts.PulseCounter("counter", loop.counter),
     ]
 
 

@@ -93,6 +93,10 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
     It takes `result` and sends `a`, `b` and `clk`, and `frame` when the last answer of the frame is there.
     """
 
+    slot, delay, full = to_fs(spec.period), to_fs(spec.delay), to_fs(spec.full)
+    offsets = [fs(delay + k * slot) for k in range(spec.slots)]
+    length = fs(delay + spec.frame)
+
     def run(ctx: ProcessContext) -> Generator[Any, Any, None]:
         times: deque[int] = deque(maxlen=spec.intervals + 1)
         since, free = 0, 0
@@ -103,24 +107,24 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
             if len(times) <= spec.intervals or since < spec.stride or int(ctx.now) < free:
                 continue
             since = 0
-            rate, burst = rates(np.array(times, np.int64), to_fs(spec.full))
+            rate, burst = rates(np.array(times, np.int64), full)
             ctx.record("rate", rate)
             ctx.record("burst", burst)
             bits = encode(spec, rate, burst, ctx.rng)
-            slot, delay = to_fs(spec.period), to_fs(spec.delay)
-            for k, (a, b) in enumerate(bits.tolist()):
-                at = fs(delay + k * slot)
+            for at, (a, b) in zip(offsets, bits.tolist(), strict=True):
                 ctx.send("clk", after=at)
                 if a:
                     ctx.send("a", after=at)
                 if b:
                     ctx.send("b", after=at)
-            ctx.send("frame", after=fs(delay + spec.frame))
-            free = int(ctx.now) + delay + spec.frame
+            ctx.send("frame", after=length)
+            free = int(ctx.now) + int(length)
 
     pulses = [Port(port, "out", "pulse") for port in ("a", "b", "clk", "frame")]
     signals: dict[str, Any] = {"rate": "level", "burst": "level"}
-    return hw.Process(name, run, inputs=["result"], outputs=pulses, signals=signals, spec=spec)
+    return hw.Process(
+        name, run, inputs=["result"], outputs=pulses, signals=signals, spec=spec, reaction=spec.delay
+    )
 
 
 @dataclass(frozen=True)
@@ -129,13 +133,24 @@ class CounterSpec:
 
     Parameters:
         inputs: lines that it counts.
-        bits: of each count; a counter that is full stays so.
+        bits: of each count; a counter that is full stays so. All counts together have at most 64.
         hold: how long `valid` is 1: a period of the clock that reads it.
+
+    Raises:
+        SpecError: with the parameter, its value and the remedy.
     """
 
     inputs: int
     bits: int
     hold: Time
+
+    def __post_init__(self) -> None:
+        if self.inputs < 1 or self.bits < 1 or self.inputs * self.bits > 64:
+            raise SpecError(
+                f"inputs={self.inputs} of bits={self.bits}: a word of counts has 1 to 64 bits; count less"
+            )
+        if to_fs(self.hold) < 1:
+            raise SpecError(f"hold={self.hold!r}: give a time above 0")
 
 
 class PulseCounter(Component):
@@ -174,7 +189,7 @@ class _CounterEngine:
         """Count the pulses with t < t1, and show what is due."""
         rows = self._context.inbox.take(t1)
         done = 0
-        for t in np.unique(rows[rows[:, 3] == self._frame, 0]).tolist():
+        for t in sorted(set(rows[rows[:, 3] == self._frame, 0].tolist())):
             until = int(np.searchsorted(rows[:, 0], t, side="right"))
             self._add(rows[done:until, 3])
             done = until
@@ -182,7 +197,7 @@ class _CounterEngine:
             most = (1 << self._spec.bits) - 1
             word = sum(min(n, most) << k * self._spec.bits for k, n in enumerate(self._counts.tolist()))
             self._counts[:] = 0
-            self._send(t, "data", word)
+            self._send(t, "data", word - (word >> 63 << 64))  # messages are signed numbers
             self._send(t, "valid", 1)
             self._end = t + self._hold
         self._add(rows[done:, 3])
@@ -247,12 +262,21 @@ class TunerSpec:
     Parameters:
         start, low, high: frequencies, Hz.
         settle: from a step to the new frequency.
+
+    Raises:
+        SpecError: with the parameter, its value and the remedy.
     """
 
     start: int
     low: int
     high: int
     settle: Time
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.start <= self.high:
+            raise SpecError(f"start={self.start} Hz: give {self.low} to {self.high}, all above 0")
+        if to_fs(self.settle) < 0:
+            raise SpecError(f"settle={self.settle!r}: give a time of 0 or more")
 
 
 def tuner(name: str, spec: TunerSpec) -> hw.Process:
@@ -267,7 +291,7 @@ def tuner(name: str, spec: TunerSpec) -> hw.Process:
             yield ctx.timeout(spec.settle)
             ctx.send("frequency", hertz)
 
-    return hw.Process(name, run, inputs=["step"], outputs=["frequency"], spec=spec)
+    return hw.Process(name, run, inputs=["step"], outputs=["frequency"], spec=spec, reaction=spec.settle)
 
 
 def step_of(estimate: int, target: int, gain: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -11,9 +12,9 @@ import numpy.typing as npt
 
 import hwmodel as hw
 from hwmodel.cryo import technology
-from hwmodel.errors import SpecError
+from hwmodel.errors import ResultError, SpecError
 from hwmodel.kernel import Profile, Result, profiled
-from hwmodel.report import Latency, View, latency_table
+from hwmodel.report import Latency, LatencyFigures, View, latency_table
 from hwmodel.simulation import Outcome, ReportOptions, RunContext
 from hwmodel.units import Frequency, Time, format_time, fs, to_fs
 
@@ -102,14 +103,16 @@ def run(spec: Spec, context: RunContext) -> Outcome:
         system = make_system(spec, context.seed)
         watch = list(dict.fromkeys((*OVERVIEW, *CLOSE, "asic.hit", "core.target", "features.burst")))
         result = system.run(until=spec.duration, watch=watch, runner=context.runner, window=context.window)
-        timing = system.engine("core").timing()  # type: ignore[attr-defined]
+        core: Any = system.engine("core")
+    waits = int(result.until) - core.now if core.waiting else 0  # for an estimate that has not come
     frames = result["features.frame"].t
-    metrics = _metrics(spec, result, profile, timing)
+    rows = _latencies(result)
+    metrics = _metrics(spec, result, rows, profile, core.timing(), waits)
     pictures.draw(spec, context.out, result)
     report = ReportOptions(
         signals=OVERVIEW,
         views=_views(spec, frames),
-        latencies=LATENCIES if len(frames) else (),
+        latencies=tuple(row.pair for row in rows),
         groups=STAGES,
     )
     return Outcome(result, metrics, _summary(spec, metrics, profile), report)
@@ -134,11 +137,21 @@ def _views(spec: Spec, frames: Ints) -> tuple[View, ...]:
     )
 
 
-def _metrics(spec: Spec, result: Result, profile: Profile, timing: Any) -> dict[str, Any]:
+def _latencies(result: Result) -> tuple[LatencyFigures, ...]:
+    """Those that can be told: where frames come faster than the core takes them, estimates are joined in its mailbox."""
+    rows: list[LatencyFigures] = []
+    for pair in LATENCIES:
+        with suppress(ResultError):
+            rows += (row for row in latency_table(result, [pair]) if row.count)
+    return tuple(rows)
+
+
+def _metrics(
+    spec: Spec, result: Result, rows: tuple[LatencyFigures, ...], profile: Profile, timing: Any, waits: int
+) -> dict[str, Any]:
     stats = result.stats
     hits = result["asic.hit"].t
-    busy = int(result.until) - int(stats["core.estimate.stalled_fs"])
-    latencies = latency_table(result, LATENCIES) if len(result["features.frame"].t) else ()
+    busy = int(result.until) - int(stats["core.estimate.stalled_fs"]) - waits
     return {
         "fingerprint": result.fingerprint,
         "windows": result.manifest["windows"],
@@ -147,7 +160,7 @@ def _metrics(spec: Spec, result: Result, profile: Profile, timing: Any) -> dict[
         "hits": len(hits),
         "results_dropped": int(stats["asic.dropped_by_line"]),
         "targets": [_followed(spec, result, k) for k in range(len(spec.targets))],
-        "latency": {row.pair.label: row.describe() for row in latencies},
+        "latency": {row.pair.label: row.describe() for row in rows},
         "sfq": {
             "pulses": int(stats["sfq.pulses"]),
             "jj_count": int(stats["sfq.jj_count"]),
@@ -162,7 +175,9 @@ def _metrics(spec: Spec, result: Result, profile: Profile, timing: Any) -> dict[
         "core": {
             "instructions": int(stats["core.instructions"]),
             "busy_percent": 100 * busy / int(result.until),
-            "ipc_while_busy": int(stats["core.instructions"]) / (busy * float(spec.core_clock.hz) * 1e-15),
+            "ipc_while_busy": int(stats["core.instructions"]) / (busy * float(spec.core_clock.hz) * 1e-15)
+            if busy > 0
+            else None,
             "cpi_stack": dict(timing.cpi_stack),
         },
     }
@@ -205,10 +220,13 @@ def _summary(spec: Spec, metrics: Mapping[str, Any], profile: Profile) -> list[s
         lines.append(
             f"latency   {format_time(row['median_fs'])} median, {format_time(row['p99_fs'])} p99: {label}"
         )
+    missing = [pair.label for pair in LATENCIES if pair.label not in metrics["latency"]]
+    lines += [f"latency   not to be told, answers are joined or there are none: {label}" for label in missing]
     core, sfq = metrics["core"], metrics["sfq"]
+    ipc = "none" if core["ipc_while_busy"] is None else f"{core['ipc_while_busy']:.2f}"
     lines += [
         f"sfq       {sfq['jj_count']} JJ, {sfq['pulses']:,} pulses, {sfq['violations']} violations",
-        f"core      {core['instructions']:,} instructions, busy {core['busy_percent']:.1f} %, IPC {core['ipc_while_busy']:.2f}",
+        f"core      {core['instructions']:,} instructions, busy {core['busy_percent']:.1f} %, IPC {ipc}",
         f"kernel    {metrics['windows']:,} windows, {100 * profile.overhead:.1f} % on top of the components",
         f"result    fingerprint {metrics['fingerprint']}",
     ]
