@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -27,9 +26,10 @@ SCALARS = frozenset({int, float, bool, str, type(None), Time})
 REQUIRED = object()
 """Stands for the value of a field that has none in its class."""
 
-_QUEUES = (list, deque, dict)
+_QUEUES = (list, tuple, deque, dict)
 _NUMBERS = "biufc"  # kinds of NumPy types that hold numbers
 _CLASSVAR = re.compile(r"(\w+\.)*ClassVar\b")
+_NO_JSON = "gFDG"  # NumPy's complex numbers and long doubles
 _SHOWN = 256  # items of an array that a manifest shows
 _HINT = (
     "a field holds numbers, times, text, None, NumPy arrays, or lists, tuples, deques and dicts of them; "
@@ -64,7 +64,7 @@ def fields_of(kind: type, roots: tuple[type, ...]) -> dict[str, Any]:
 
 def check_value(value: object, what: str) -> None:
     """Refuse at once what no field can hold, or more of it than the checked bound."""
-    if type(value) in SCALARS or isinstance(value, tuple):
+    if type(value) in SCALARS:
         return
     if isinstance(value, _QUEUES):
         if len(value) > MOST_ITEMS:
@@ -75,6 +75,8 @@ def check_value(value: object, what: str) -> None:
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _NUMBERS:
         if value.size > MOST_ITEMS:
             raise SpecError(f"{what} is an array of {value.size} items; a field holds at most {MOST_ITEMS}")
+        if isinstance(value, np.ndarray) and value.ndim == 0:  # which would come back as a number
+            raise SpecError(f"{what} is an array without a dimension; give it shape (1,), or use a number")
         return
     raise SpecError(f"{what} is a {type(value).__name__}, which cannot be saved; {_HINT}")
 
@@ -134,9 +136,9 @@ def _plain(value: object, what: str, depth: int) -> Any:
         return {"time": int(value)}
     if type(value) in SCALARS:
         return value
-    if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS and value.dtype.kind != "c":
+    if isinstance(value, np.generic) and value.dtype.kind in _NUMBERS and value.dtype.char not in _NO_JSON:
         return {"number": [value.dtype.str, value.item()]}
-    if isinstance(value, Mapping):
+    if type(value) is dict:  # a Counter or defaultdict would come back as a plain one
         items: Any = list(value.items())
     elif type(value) in (list, tuple, deque):
         items = value

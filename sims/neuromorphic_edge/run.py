@@ -104,7 +104,9 @@ def run(spec: Spec, context: RunContext) -> Outcome:
         watch = list(dict.fromkeys((*OVERVIEW, *CLOSE, "asic.hit", "core.target", "features.burst")))
         result = system.run(until=spec.duration, watch=watch, runner=context.runner, window=context.window)
         core: Any = system.engine("core")
-    waits = int(result.until) - core.now if core.waiting else 0  # for an estimate that has not come
+    # Since its last step the core waits for an estimate that has not come; its figures hold what is over.
+    last = result["core.step"].t[-1:].sum() if core.waiting else result.until
+    waits = int(result.until) - int(last)
     frames = result["features.frame"].t
     rows = _latencies(result)
     metrics = _metrics(spec, result, rows, profile, core.timing(), waits)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -420,6 +420,39 @@ def test_a_queue_that_only_grows_is_refused(monkeypatch) -> None:
     system = hw.System(Grows("g"))
     system.drive("a", clock=hw.Clock(period=ps(10)))
     with pytest.raises(QueueOverflowError, match=r"Grows 'g' at t = .*: field 'queue' holds"):
+        system.run(until=ns(1))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Counter("ab"), "holds a Counter, which cannot be saved"),
+        (defaultdict(int), "holds a defaultdict, which cannot be saved"),
+        ([OrderedDict(a=1)], "holds a OrderedDict, which cannot be saved"),
+        ([np.longdouble(1) / 3], "holds a longdouble, which cannot be saved"),
+        (np.array(3), r"is an array without a dimension; give it shape \(1,\)"),
+    ],
+)
+def test_what_a_checkpoint_would_bring_back_as_something_else_is_refused(value, text: str) -> None:
+    class Keeps(hw.Model):
+        kept: object = None
+
+    with pytest.raises(SpecError, match=f"Keeps 'k': field 'kept' {text}"):
+        Keeps("k", kept=value)
+
+
+def test_a_tuple_that_only_grows_is_refused(monkeypatch) -> None:
+    class Grows(hw.Model):
+        inputs = ["a"]
+        seen: tuple = ()
+
+        def on_a(self, value):
+            self.seen += (value,)
+
+    monkeypatch.setattr(_fields, "MOST_ITEMS", 20)
+    system = hw.System(Grows("g"))
+    system.drive("a", clock=hw.Clock(period=ps(10)))
+    with pytest.raises(QueueOverflowError, match=r"Grows 'g' at t = .*: field 'seen' holds"):
         system.run(until=ns(1))
 
 

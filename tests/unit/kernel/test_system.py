@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -389,3 +390,34 @@ def test_an_engine_that_leaves_an_event_behind_is_named() -> None:
         WiringError, match=r"component 'a': after advance\(.*\) it still has an event .* 5 fs"
     ):
         system.run(until=ns(1))
+
+
+def test_a_run_of_few_windows_tells_its_progress_too() -> None:
+    def slow(ctx: ProcessContext):
+        while True:
+            yield ctx.timeout(ns(1))
+            time.sleep(0.02)
+
+    calls: list[int] = []
+    system = hw.System(hw.Process("p", slow))
+    system.run(until=ns(40), progress=lambda now, until: calls.append(now))
+    assert calls
+    assert calls[0] < ns(20)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_what_would_arrive_after_the_end_of_time_does_not_arrive(count: int) -> None:
+    class Late(hw.Model):
+        inputs, outputs = ["i"], ["o"]
+        got: int = 0
+
+        def start(self):
+            for _ in range(count):
+                self.send("o", after=s(9220))
+
+        def on_i(self, value):
+            self.got += 1
+
+    system = hw.System(Late("late"))
+    system.connect("late.o", "late.i", latency=s(5))
+    assert system.run(until=s(9218)).stats["late.got"] == 0
