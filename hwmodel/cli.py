@@ -10,22 +10,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from hwmodel import __version__
-from hwmodel._arguments import whole
+from hwmodel._arguments import FAILED, USAGE, guarded, whole
 from hwmodel._reservoir_chip import reservoir_app
 from hwmodel._tracing import trace_app
-from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
-
-if TYPE_CHECKING:
-    from hwmodel._caches import CacheRun
+from hwmodel.errors import HwmodelError, UnknownNameError
 
 __all__ = ["main"]
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTED = 130
 READER_GONE = 141  # as the shell has it for a broken pipe
 
 _app = App(
@@ -152,17 +149,7 @@ def emit(
 
     folder = out if out is not None else Path("out") / Path(model).stem
     job = _emission.Emission(model, folder, style, fold, pipeline, share, tool)
-    try:
-        report = _emission.emit_command(job)
-    except (UnknownNameError, OutputError) as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return USAGE
-    except HwmodelError as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return FAILED
-    for line in [*_emission.table(report), f"wrote {folder}"]:
-        print(line)
-    return 0
+    return guarded(lambda: [*_emission.table(_emission.emit_command(job)), f"wrote {folder}"])
 
 
 @_app.command
@@ -259,23 +246,7 @@ def cachesim(
         trace, config, preset, trace_format, warmup, start, limit, core_clock, fast_domains, json,
         more, cores, protocol, spaces
     )  # fmt: skip
-    return _run_caches(asked)
-
-
-def _run_caches(asked: CacheRun) -> int:
-    from hwmodel import _caches
-
-    try:
-        lines = _caches.cachesim(asked)
-    except (UnknownNameError, OutputError) as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return USAGE
-    except HwmodelError as error:
-        print(f"hwmodel: {error}", file=sys.stderr)
-        return FAILED
-    for line in lines:
-        print(line)
-    return 0
+    return guarded(lambda: _caches.cachesim(asked))
 
 
 @_app.command(name="list")
