@@ -75,7 +75,7 @@ check: .venv/.all  ## lint, types, import rule, documentation with its examples,
 	@$(PYTEST) -q tests/unit/test_imports.py tests/unit/test_house.py
 	@echo "check: examples in the code and in the documentation"
 	@$(PYTEST) -q $(PARALLEL) --doctest-modules hwmodel
-	@$(PYTEST) -q tests/unit/test_documentation.py
+	@$(PYTEST) -q $(PARALLEL) --dist load tests/unit/test_documentation.py
 	@echo "check: generated files"
 	@$(BIN)/python tools/regenerate.py --check
 	@$(MAKE) --no-print-directory docs

@@ -78,7 +78,7 @@ class Node:
     def look(self) -> None:
         """Ask engine, inbox and stimuli for their next time."""
         self.fed = min((feed.due for feed in self.feeds), default=NEVER)
-        self.due = min(self.next_event(), self.inbox.next_time(), self.fed)
+        self.due = min(int(self.next_event()), self.inbox.next_time(), self.fed)
 
     def fill(self, t1: int) -> None:
         """Put the messages of stimuli before `t1`, and some more, into the inbox."""
@@ -256,14 +256,14 @@ class Plan:
         self.active = node
         earliest = self.first
         if node.reaction:
-            earliest = max(earliest, min(node.next_event(), node.inbox.next_time() + node.reaction))
+            earliest = max(earliest, min(int(node.next_event()), node.inbox.next_time() + node.reaction))
         try:
             node.advance(t1)
         except Exception as error:
             span = f"from {format_time(self.first)} to {format_time(t1)}"
             error.add_note(f"in component '{node.component.name}', in the window {span}")
             raise
-        due = node.next_event()
+        due = int(node.next_event())  # sums with NumPy's would overflow at NEVER
         inbox = node.inbox
         if inbox.head != inbox.tail:
             due = min(due, inbox.next_time())

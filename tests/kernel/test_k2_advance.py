@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwmodel as hw
 from hwmodel.kernel import BuildContext, Engine, Inbox, Outbox, Recorder
-from hwmodel.units import NEVER, fs, ps
+from hwmodel.units import NEVER, fs, ns, ps
 
-from .models import Plan, Relay, plans
+from .models import Plan, Relay, RelayEngine, plans
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,3 +73,22 @@ def test_an_engine_with_nothing_to_do_says_never() -> None:
 def test_the_kernels_own_engines_are_engines() -> None:
     assert isinstance(_engine(hw.Process("x", _ticker, outputs=["o"]))[0], Engine)
     assert isinstance(_engine(_counter())[0], Engine)
+
+
+def test_an_engine_may_tell_its_next_event_as_a_number_of_numpy() -> None:
+    class Numbers(RelayEngine):
+        def next_event(self) -> np.int64:
+            return np.int64(super().next_event())
+
+    class Numbered(Relay):
+        def build(self, context: BuildContext) -> Numbers:
+            return Numbers(self, context)
+
+    def run(kind: type[Relay]) -> str:
+        system = hw.System(kind("a", local=5000), kind("b"))
+        system.connect("a.o0", "b.i0", latency=ps(3))
+        system.connect("b.o0", "a.i0", latency=ps(4))
+        return system.run(until=ns(10)).fingerprint
+
+    # Nothing ever happens in b by itself: a sum of a latency and NEVER must not wrap around.
+    assert run(Numbered) == run(Relay)
