@@ -1,6 +1,6 @@
 # Every target works on a fresh machine: what it needs is installed into .venv first, once.
-# .venv/.core holds the core dependencies (xor, cachesim), .venv/.system those with PyRTL (demo, system), .venv/.reservoir
-# those with SciPy (reservoir), and .venv/.all every extra (the rest).
+# .venv/.core holds the core dependencies (xor, cachesim), .venv/.system those with PyRTL (demo, system, with its kernels
+# compiled: .venv/.warm), .venv/.reservoir those with SciPy (reservoir), and .venv/.all every extra (the rest).
 
 # PYTHON names another interpreter; it is used only to make .venv.
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -28,7 +28,7 @@ help:  ## say what each target does
 setup: .venv/.all  ## create .venv with all extras
 	@echo "setup: .venv is ready; try 'make demo', or '. .venv/bin/activate' and 'hwmodel list'"
 
-demo: .venv/.system  ## classify XOR with a stochastic SFQ network, then close a loop from a hashing chip to a 100 GHz core
+demo: .venv/.warm  ## classify XOR with a stochastic SFQ network, then close a loop from a hashing chip to a 100 GHz core
 	@echo "demo: running the simulation xor_network"
 	@$(BIN)/hwmodel run xor_network --seed $(SEED) --out build/demo
 	@echo "demo: running the composed system neuromorphic_edge"
@@ -39,7 +39,7 @@ xor: .venv/.core  ## the XOR network into build/xor (core only)
 	@echo "xor: running the simulation xor_network"
 	@$(BIN)/hwmodel run xor_network --seed $(SEED) --out build/xor
 
-system: .venv/.system  ## a hashing chip, an SFQ network, a quantized readout and a 100 GHz core in one closed loop
+system: .venv/.warm  ## a hashing chip, an SFQ network, a quantized readout and a 100 GHz core in one closed loop
 	@echo "system: running the composed system neuromorphic_edge into build/system"
 	@$(BIN)/hwmodel run neuromorphic_edge --seed $(SEED) --out build/system --profile
 
@@ -117,6 +117,11 @@ clean:  ## remove what was built, but neither .venv nor your runs in out/
 	@echo "setup: installing hwmodel with PyRTL (about a minute, 430 MB)"
 	@$(PIP) -e '.[system]'
 	@touch .venv/.core $@
+
+.venv/.warm: | .venv/.system
+	@echo "setup: compiling the kernels of the composed system, once (two to three minutes)"
+	@$(BIN)/hwmodel run neuromorphic_edge --set duration="30 us" --out build/warm-system >/dev/null
+	@touch $@
 
 .venv/.reservoir: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "setup: installing hwmodel with what statistics need (about a minute, 550 MB)"
