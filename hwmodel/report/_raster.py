@@ -72,7 +72,7 @@ def _draw_row(axes: Any, row: Row, waves: Waves, y: int) -> None:
         color=INK,
     )
     name.set_parse_math(False)
-    axes.text(waves.label_width - 10, y + 31, row.note, ha="right", fontsize=7, color=FAINT)
+    axes.text(waves.label_width - 10, y + 31, waves.note_of(row), ha="right", fontsize=7, color=FAINT)
     x = row.x + waves.label_width
     right = waves.width - PAD
     if row.kind != "line" and row.kind != "bus":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.errors import OutputError
 from hwmodel.report._axis import TimeAxis
+from hwmodel.report._exact import attributes
 from hwmodel.report._files import write_text
 from hwmodel.report._select import select_traces
 from hwmodel.report._waves import (
@@ -162,8 +163,14 @@ def plot(
     return picture
 
 
-def render_waves(waves: Waves) -> str:
-    """Write a laid-out drawing as SVG."""
+def render_waves(waves: Waves, exact: int | None = None) -> str:
+    """Write a laid-out drawing as SVG.
+
+    Parameters:
+        waves: the drawing.
+        exact: for a page with the script of `waves.js`: what the script needs to draw other stretches is written too, of a
+            crowded signal the first `exact` marks.
+    """
     summary = (
         f"Waveforms of {count_text(len(waves.rows), 'signal')} "
         f"from {format_time(waves.start)} to {format_time(waves.end)}"
@@ -186,7 +193,7 @@ def render_waves(waves: Waves) -> str:
         _names(waves),
         f'<svg class="hw-plot" {inner}>',
         _axis(waves, waves.axis),
-        *(_row(row, HEADER + i * ROW_HEIGHT, waves.plot_width) for i, row in enumerate(waves.rows)),
+        *(_row(row, HEADER + i * ROW_HEIGHT, waves, exact) for i, row in enumerate(waves.rows)),
         "</svg>",
         "</svg>",
     ]
@@ -218,8 +225,8 @@ def _names(waves: Waves) -> str:
     for i, row in enumerate(waves.rows):
         y = HEADER + i * ROW_HEIGHT
         parts.append(
-            f'<g><title>{xml_text(row.name)}</title><text class="name" x="{x}" y="{y + 18}">'
-            f'{xml_text(short_name(row.name))}</text><text x="{x}" y="{y + 31}">{xml_text(row.note)}</text></g>'
+            f'<g><title>{xml_text(row.name)}: {xml_text(row.note)}</title><text class="name" x="{x}" y="{y + 18}">'
+            f'{xml_text(short_name(row.name))}</text><text x="{x}" y="{y + 31}">{xml_text(waves.note_of(row))}</text></g>'
         )
     parts.append("</g>")
     return "\n".join(parts)
@@ -248,8 +255,8 @@ def axis_anchor(axis: TimeAxis, place: int, x: float, width: float) -> str:
     return "end" if x + half > width else "middle"
 
 
-def _row(row: Row, y: int, width: int) -> str:
-    top, bottom = y + BAND_TOP, y + BAND_BOTTOM
+def _row(row: Row, y: int, waves: Waves, exact: int | None) -> str:
+    top, bottom, width = y + BAND_TOP, y + BAND_BOTTOM, waves.plot_width
     if row.kind == "pulse":
         body = _stems(row, "pulse", "head", top, bottom, width)
     elif row.kind == "event":
@@ -261,13 +268,8 @@ def _row(row: Row, y: int, width: int) -> str:
     else:
         body = _bars(row, bottom, width)
     data = ""
-    if row.values and row.kind in ("bus", "event"):
-        # What the page's script needs to place texts anew when the reader zooms in.
-        xs, values = " ".join(map(number, row.x)), " ".join(map(str, row.values))
-        data = (
-            f' data-kind="{row.kind}" data-x="{xs}" data-v="{values}" data-top="{top}" data-bottom="{bottom}"'
-        )
-        data += ' data-hex="1"' if row.hexadecimal else ""
+    if exact is not None:
+        data = f' data-top="{top}" data-bottom="{bottom}"{attributes(row, waves, exact)}'
     return f"<g{data}><title>{xml_text(row.name)}: {xml_text(row.note)}</title>{body}</g>"
 
 

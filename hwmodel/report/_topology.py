@@ -1,18 +1,21 @@
 """A system as boxes and arrows: components left to right in the direction of their links.
 
-Boxes stand in columns. A link to the next column is a curve in the gutter between the two; a link over
-several columns gets a lane of its own between the boxes it passes; a link backwards runs below all boxes.
-So no two boxes, and no link and box, overlap. Groups are bands across all columns, one above the other.
+Boxes stand in columns. Where these are too wide for a page they are cut into shelves, one below the other, as text is cut
+into lines. A link to the next column is a curve in the gutter between the two; a link over several columns gets a lane of
+its own between the boxes it passes; a link backwards or to another shelf runs below the boxes of a shelf. So no two boxes,
+and no link and box, overlap. Groups are bands across all columns, one above the other, on every shelf.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from hwmodel.report._topology_draw import Band, Picture, Spans, render
+from hwmodel.report._topology_draw import Band, Picture, render
 from hwmodel.report._topology_parts import Box, Drawn, Parts, parts_of
+from hwmodel.report._topology_route import Channels, Spans, forward
 
 __all__ = ["draw_topology"]
 
@@ -22,14 +25,19 @@ GROUP_CHAR = 8.5  # px of a character of a group's name
 ROW_GAP = 24
 BAND_PAD = 24  # px above and below the boxes of a group
 MARGIN = 16
+RIGHT = 66  # px right of the last column, for links that turn back
+BELOW = 10  # px below a shelf and its channel
+WIDEST = 1240  # px; wider drawings are cut into shelves
 MOST_BOXES = 60
 
 
 def draw_topology(manifest: Mapping[str, Any], groups: Mapping[str, str] | None = None) -> str:
     """Draw the components and links of a run as an SVG document; "" where there is nothing to draw.
 
+    A drawing that would be wider than 1,240 px is cut into shelves, one below the other.
+
     Links have the colour of their protocol, components a strip in the colour of their type, and what drives a port
-    from outside is a short arrow. Links that close a loop run below all components and are dashed. Three or more links
+    from outside is a short arrow. Links that close a loop run below the components and are dashed. Three or more links
     of one protocol between the same two components are drawn as one, with their number.
 
     Parameters:
@@ -55,13 +63,17 @@ def draw_topology(manifest: Mapping[str, Any], groups: Mapping[str, str] | None 
     parts = parts_of(manifest, groups or {})
     boxes, links = parts.boxes, parts.links
     _assign_columns(boxes, links, next(iter(groups or {}), ""))
-    forward = [link for link in links if link.target.column > link.source.column]
-    back = [link for link in links if link.target.column <= link.source.column]
-    routes = [_route(link) for link in forward]
+    _assign_shelves(parts)
+    straight = [link for link in links if not link.far]
+    channels = Channels([link for link in links if link.far])
+    routes = [_route(link) for link in straight]
     cells = boxes + [lane for route in routes for lane in route[1:-1]]
     _sort_columns(cells, routes)
-    width, bands, height = _place(cells, parts, forward)
-    return render(Picture(parts, forward, routes, back, _spans(boxes), bands, width, height))
+    place = _place(cells, parts, channels)
+    spans = _spans(boxes)
+    wires = [forward(link, route, spans) for link, route in zip(straight, routes, strict=True)]
+    wires += channels.wires(spans, place.channels, place.left)
+    return render(Picture(parts, wires, place.bands, place.width, place.height))
 
 
 def _assign_columns(boxes: Sequence[Box], links: Sequence[Drawn], start: str) -> None:
@@ -100,10 +112,34 @@ def _reading_order(boxes: Sequence[Box], links: Sequence[Drawn], start: str) -> 
     return first + last[::-1]
 
 
+def _assign_shelves(parts: Parts) -> None:
+    """Cut the columns into the fewest shelves that are narrow enough, all about equally wide."""
+    columns = _columns(parts.boxes)
+    start = MARGIN + _names_width(parts) + RIGHT + MARGIN
+    widths = [_gutter(n, parts) + max(box.width for box in column) for n, column in enumerate(columns)]
+
+    def shelves(limit: float) -> list[int]:
+        numbers, x = [0], start + widths[0]
+        for width in widths[1:]:
+            fits = x + width <= limit
+            numbers.append(numbers[-1] + (not fits))
+            x = x + width if fits else start + width
+        return numbers
+
+    widest = max(WIDEST, start + max(widths))
+    numbers = shelves(widest)
+    limit = widest
+    while (narrower := limit - 8) >= start + max(widths) and shelves(narrower)[-1] == numbers[-1]:
+        limit, numbers = narrower, shelves(narrower)
+    for box in parts.boxes:
+        box.shelf = numbers[box.column]
+
+
 def _route(link: Drawn) -> list[Box]:
     """The link's source, a lane in each column it passes, and its target."""
     lanes = [
-        Box("", column=c, band=link.target.band) for c in range(link.source.column + 1, link.target.column)
+        Box("", column=c, band=link.target.band, shelf=link.target.shelf)
+        for c in range(link.source.column + 1, link.target.column)
     ]
     return [link.source, *lanes, link.target]
 
@@ -144,21 +180,48 @@ def _number(column: Sequence[Box]) -> None:
         cell.order = i - (len(column) - 1) / 2
 
 
-def _place(cells: Sequence[Box], parts: Parts, forward: Sequence[Drawn]) -> tuple[float, list[Band], float]:
-    """Set x and y of every cell; give the width, the bands of the groups and the height."""
-    columns = [sorted(column, key=lambda c: (c.band, c.order)) for column in _columns(cells)]
+@dataclass
+class _Place:
+    """Where everything is, px."""
+
+    left: float  # where lines that run up or down begin
+    bands: list[Band]
+    channels: list[float]  # top of the channel below each shelf
+    width: float = 0.0
+    height: float = 0.0
+
+
+def _names_width(parts: Parts) -> float:
     # The names of groups stand left of all links.
-    x = MARGIN + max((GROUP_CHAR * len(name) for name in parts.groups), default=0.0)
-    for number, column in enumerate(columns):
-        x += _gutter(number, parts, forward)
-        wide = max((c.width for c in column if c.name), default=120.0)
-        for cell in column:
-            cell.x = x + (wide - cell.width) / 2 if cell.name else x
-        x += wide
-    bands: list[Band] = []
+    return max((GROUP_CHAR * len(name) for name in parts.groups), default=0.0)
+
+
+def _place(cells: Sequence[Box], parts: Parts, channels: Channels) -> _Place:
+    """Set x and y of every cell."""
+    columns = [sorted(column, key=lambda c: (c.band, c.order)) for column in _columns(cells)]
+    place = _Place(MARGIN + _names_width(parts), [], [])
     y = float(MARGIN)
+    for shelf in range(1 + max(cell.shelf for cell in cells)):
+        here = {n: column for n, column in enumerate(columns) if column[0].shelf == shelf}
+        x = place.left + channels.margin()
+        for number, column in here.items():
+            x += _gutter(number, parts, first=number == min(here))
+            wide = max((c.width for c in column if c.name), default=120.0)
+            for cell in column:
+                cell.x = x + (wide - cell.width) / 2 if cell.name else x
+            x += wide
+        place.width = max(place.width, x + RIGHT + MARGIN)
+        y = _place_shelf(list(here.values()), parts, y, place.bands)
+        place.channels.append(y)
+        y += channels.height(shelf) + BELOW
+    place.height = y
+    return place
+
+
+def _place_shelf(columns: Sequence[Sequence[Box]], parts: Parts, y: float, bands: list[Band]) -> float:
+    """Set y of a shelf's cells, band by band; give the lower end."""
     pad = BAND_PAD if parts.groups else 0
-    for number in sorted({cell.band for cell in cells}):
+    for number in sorted({cell.band for column in columns for cell in column}):
         stacks = [[cell for cell in column if cell.band == number] for column in columns]
         tallest = max(_stack_height(stack) for stack in stacks)
         for stack in stacks:
@@ -169,15 +232,15 @@ def _place(cells: Sequence[Box], parts: Parts, forward: Sequence[Drawn]) -> tupl
         if number < len(parts.groups):
             bands.append(Band(parts.groups[number], number, y, tallest + 2 * pad))
         y += tallest + 2 * pad + (10 if pad else 0)
-    return x + 66 + MARGIN, bands, y + MARGIN - (10 if pad else 0)
+    return y + MARGIN - (10 if pad else 0)
 
 
-def _gutter(column: int, parts: Parts, forward: Sequence[Drawn]) -> float:
+def _gutter(column: int, parts: Parts, first: bool = False) -> float:
     """Room left of a column: for the longest label that ends there."""
-    into = [link.label for link in forward if link.target.column == column]
+    into = [link.label for link in parts.links if link.target.column == column and not link.far]
     driven = [f"{s.label}___" for s in parts.stimuli if s.target.column == column]
     longest = max((len(label) for label in into + driven), default=0)
-    return max(GUTTER if column else 66.0, LABEL_CHAR * longest + (46 if column else 24))
+    return max(66.0 if first else GUTTER, LABEL_CHAR * longest + (24 if first else 46))
 
 
 def _stack_height(stack: Sequence[Box]) -> float:

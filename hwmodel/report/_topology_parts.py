@@ -33,6 +33,7 @@ class Box:
     shade: int = 0  # number of the type among all types
     band: int = 0  # number of the group, or past the last one
     column: int = 0
+    shelf: int = 0
     order: float = 0.0
     x: float = 0.0
     y: float = 0.0
@@ -67,6 +68,16 @@ class Drawn:
     title: str
     protocol: str = ""
     count: int = 1
+
+    @property
+    def back(self) -> bool:
+        """Whether it closes a loop."""
+        return self.target.column <= self.source.column
+
+    @property
+    def far(self) -> bool:
+        """Whether it runs below a shelf of components, for it goes back or to another shelf."""
+        return self.back or self.target.shelf != self.source.shelf
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import ResultError
+from hwmodel.report._exact import cut_off, share
 from hwmodel.report._select import select_traces
-from hwmodel.report._svg import draw_waves
-from hwmodel.units import Time, TimeLike, format_time, to_fs
+from hwmodel.report._svg import render_waves
+from hwmodel.report._waves import Waves, lay_out
+from hwmodel.units import TimeLike, format_time, to_fs
 
 if TYPE_CHECKING:
     from hwmodel.kernel import Result
@@ -18,6 +20,7 @@ __all__ = ["View"]
 
 MOST_WAVES = 48  # signals drawn; the VCD file has them all
 MOST_VIEWS = 24
+WIDTH = 1000  # px
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class DrawnView:
     svg: str
     signals: tuple[tuple[str, str], ...]  # path of a component, names of its signals
     left_out: int
+    cut: tuple[tuple[str, str], ...]  # signals whose exact marks end before the view does, and when
+    kept: int  # exact marks of each of them
 
 
 def draw_views(result: Result, signals: Iterable[str] | None, views: Iterable[ViewLike]) -> list[DrawnView]:
@@ -74,7 +79,9 @@ def draw_views(result: Result, signals: Iterable[str] | None, views: Iterable[Vi
         raise ResultError(
             f"views: {len(asked)} are more than a page shows ({MOST_VIEWS}); leave out the others"
         )
-    return [_draw(result, View("Whole run"), overview), *(_draw(result, view, overview) for view in asked)]
+    laid_out = [_lay_out(result, view, overview) for view in [View("Whole run"), *asked]]
+    exact = share(waves for _, _, waves in laid_out)
+    return [_draw(view, wanted, waves, exact) for view, wanted, waves in laid_out]
 
 
 def _as_view(view: ViewLike) -> View:
@@ -85,7 +92,8 @@ def _as_view(view: ViewLike) -> View:
     raise ResultError(f"views: {view!r} is no view; give (title, start, end), or with signals, or View(...)")
 
 
-def _draw(result: Result, view: View, overview: list[str]) -> DrawnView:
+def _lay_out(result: Result, view: View, overview: list[str]) -> tuple[View, int, Waves]:
+    """The view, the number of signals that it asks for, and the drawing of the first of them."""
     wanted = overview if view.signals is None else [t.name for t in select_traces(result, list(view.signals))]
     start = 0 if view.start is None else to_fs(view.start, f"start of the view '{view.title}'")
     until = max(int(result.until), 1)
@@ -95,12 +103,19 @@ def _draw(result: Result, view: View, overview: list[str]) -> DrawnView:
             f"view '{view.title}' from {format_time(start)} to {format_time(end)}: give a start before the end, and "
             f"before the end of the run at {format_time(until)}"
         )
-    shown = wanted[:MOST_WAVES]
+    traces = [result.traces[name] for name in wanted[:MOST_WAVES]]
+    return view, len(wanted), lay_out(traces, start, end, WIDTH)
+
+
+def _draw(view: View, wanted: int, waves: Waves, exact: int) -> DrawnView:
     owners: dict[str, list[str]] = {}
-    for name in shown:
-        owner, _, short = name.rpartition(".")
+    for row in waves.rows:
+        owner, _, short = row.name.rpartition(".")
         owners.setdefault(owner, []).append(short)
-    svg = draw_waves(result, shown, Time(start), Time(end))
+    start, end = waves.start, waves.end
     span = f"{format_time(start)} to {format_time(end)}: {format_time(end - start)}"
     signals = tuple((owner, ", ".join(names)) for owner, names in owners.items())
-    return DrawnView(view.title, span, svg, signals, len(wanted) - len(shown))
+    cut = tuple((name, format_time(t)) for name, t in cut_off(waves, exact))
+    return DrawnView(
+        view.title, span, render_waves(waves, exact), signals, wanted - len(waves.rows), cut, exact
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hwmodel as hw
@@ -15,12 +16,12 @@ from hwmodel import hdl, sfq
 from hwmodel.cryo.config import cryo_ooo
 from hwmodel.cryo.engine import Doorbell, Mailbox, TracedCore
 from hwmodel.cryo.trace import Op, TraceWriter
-from hwmodel.kernel import Port, ProcessContext, Result
+from hwmodel.kernel import Port, ProcessContext, Result, Trace
 from hwmodel.report import Latency, View
 from hwmodel.reservoir.chip import HashingChip, RealHash
 from hwmodel.reservoir.chips import small_chip
 from hwmodel.reservoir.job import Job
-from hwmodel.units import GHz, MHz, ns, ps, us
+from hwmodel.units import GHz, MHz, format_time, ns, ps, us
 
 from .browser import Browser, find_browser
 
@@ -193,15 +194,91 @@ def test_links_components_and_groups_are_drawn(browser: Browser, page: Path) -> 
     assert "core → asic: 8 ns" in found
 
 
+def click(browser: Browser, view: int, *names: str) -> None:
+    for name in names:
+        browser.value(f"document.querySelectorAll('[aria-label=\"{name}\"]')[{view}].click()")
+
+
 def test_the_waveforms_zoom_without_errors(browser: Browser, page: Path) -> None:
     browser.open(page)
-    width = "document.querySelectorAll('svg.hw-plot')[1].viewBox.baseVal.width"
-    before = browser.value(width)
-    for name in ("Zoom in", "Later", "Zoom in", "Earlier"):
-        browser.value(f"document.querySelectorAll('[aria-label=\"{name}\"]')[1].click()")
-    assert browser.value(width) == before / 4
-    browser.value("document.querySelectorAll('[aria-label=\"Show the whole view\"]')[1].click()")
-    assert browser.value(width) == before
+    text = "document.querySelectorAll('svg.hw-plot')[1].outerHTML"
+    span = "Number(document.querySelectorAll('svg.hw-plot')[1].dataset.span)"
+    click(browser, 1, "Show the whole view")
+    before, whole = browser.value(text), browser.value(span)
+    click(browser, 1, "Zoom in", "Later", "Zoom in", "Earlier")
+    assert browser.value(span) == whole / 4
+    assert browser.value(text) != before
+    click(browser, 1, "Show the whole view")
+    assert browser.value(text) == before
+    assert browser.errors == []
+
+
+@pytest.fixture(scope="module")
+def crowded(folder: Path) -> tuple[Path, dict[str, list[int]]]:
+    """A page with signals that are too crowded to draw, and their times in fs."""
+    rng = np.random.default_rng(4)
+    times = {
+        name: np.sort(rng.integers(0, 10**12, count)) for name, count in (("few", 4000), ("many", 25_000))
+    }
+    word = np.arange(10**8, 10**12, 10**8)
+    traces = {f"n.{name}": Trace(f"n.{name}", "pulse", t, np.zeros_like(t)) for name, t in times.items()}
+    traces["n.word"] = Trace("n.word", "level", word, np.arange(len(word)) % 200, 8)
+    run = Result(traces, {}, {"name": "crowded", "until_fs": 10**12}, "00")
+    return run.to_html(folder / "crowded.html"), {name: t.tolist() for name, t in times.items()}
+
+
+DRAWN = """
+(() => {
+  const plot = document.querySelector('svg.hw-plot'), pad = Number(plot.dataset.pad);
+  const from = Number(plot.dataset.from), span = Number(plot.dataset.span), usable = plot.viewBox.baseVal.width - 2 * pad;
+  return Array.from(plot.querySelectorAll('g[data-kind]')).map(row => {
+    const path = row.querySelector('path.pulse');
+    return {bars: !!row.querySelector('path.bars'), texts: Array.from(row.querySelectorAll('text'), t => t.textContent),
+            t: path ? path.getAttribute('d').match(/M[0-9.]+/g).map(x => from + (x.slice(1) - pad) * span / usable) : []};
+  });
+})()
+"""
+
+
+def test_a_crowded_signal_is_drawn_pulse_by_pulse_when_zoomed_into(
+    browser: Browser, crowded: tuple[Path, dict[str, list[int]]]
+) -> None:
+    page, times = crowded
+    browser.open(page)
+    assert [row["bars"] for row in browser.value(DRAWN)] == [True, True, True]
+    click(browser, 0, *["Zoom in"] * 6)
+    few = browser.value(DRAWN)[0]
+    start, span = shown(browser)
+    assert (few["bars"], span) == (False, 10**12 / 64)
+    assert few["t"] == pytest.approx([t for t in times["few"] if start <= t <= start + span], abs=1)
+    click(browser, 0, *["Zoom in"] * 3)
+    word = browser.value(DRAWN)[2]
+    start, span = shown(browser)
+    inside = [f"0x{(n - 1) % 200:x}" for n in range(int(start // 10**8), int((start + span) // 10**8) + 1)]
+    assert not word["bars"]
+    assert len(inside) - 2 <= len(word["texts"]) <= len(inside)  # the outermost may lack the room
+    assert " ".join(word["texts"]) in " ".join(inside)
+    assert browser.errors == []
+
+
+def shown(browser: Browser) -> tuple[float, float]:
+    """Begin and length of the stretch that is shown, fs."""
+    data = "document.querySelector('svg.hw-plot').dataset"
+    return browser.value(f"Number({data}.from)"), browser.value(f"Number({data}.span)")
+
+
+def test_beyond_the_exact_times_the_density_stays_and_the_page_says_so(
+    browser: Browser, crowded: tuple[Path, dict[str, list[int]]]
+) -> None:
+    page, times = crowded
+    browser.open(page)
+    note = browser.value("document.querySelector('#waveforms .note').textContent")
+    assert f"n.many from {format_time(times['many'][20_000])} only densities" in note
+    click(browser, 0, *["Zoom in"] * 9)
+    assert not browser.value(DRAWN)[1]["bars"]
+    click(browser, 0, *["Later"] * 1000)
+    assert shown(browser)[0] > times["many"][20_000]
+    assert browser.value(DRAWN)[1]["bars"]
     assert browser.errors == []
 
 

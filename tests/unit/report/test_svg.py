@@ -1,5 +1,6 @@
 """Waveform drawings: what is drawn, and that equal runs give equal text."""
 
+import re
 import xml.etree.ElementTree as ET
 from fractions import Fraction
 
@@ -192,3 +193,34 @@ def test_axis_labels_are_exact(start, span):
     unit = dict(UNITS)[axis.unit]
     assert [axis.base + Fraction(label) * unit for label in axis.labels] == list(axis.times)
     assert 0 <= axis.base <= start + span
+
+
+def notes(svg):
+    """Left border that the notes have at most, by the widest digits of their font."""
+    from hwmodel.report._waves import NOTE_CHAR
+
+    found = [t for t in ET.fromstring(svg).iter(NS + "text") if t.get("class") is None and "puls" in t.text]
+    return [(t.text, float(t.get("x")) - NOTE_CHAR * len(t.text)) for t in found]
+
+
+@pytest.mark.parametrize("width", [1000, 400, 260])
+def test_no_note_is_cut_by_the_border(trace, result, width):
+    dense = np.sort(np.random.default_rng(2).integers(0, 10**9, 1_234_567))
+    svg = draw_waves(result(trace("n.a", t=dense), trace("n.b", t=[5]), until=10**9), width=width)
+    assert len(notes(svg)) == 2
+    assert all(left >= 0 for _, left in notes(svg))
+
+
+def test_a_long_note_makes_the_column_wider(trace, result):
+    svg = draw_waves(result(trace("n.a", t=np.arange(0, 10**6, 2)), until=10**6))
+    assert any(
+        text.startswith("500\N{NO-BREAK SPACE}000 pulses, ≤ ") and text[-3:] == "bar"
+        for text, _ in notes(svg)
+    )
+
+
+def test_a_note_without_room_is_cut_and_whole_in_the_title(trace, result):
+    svg = draw_waves(result(trace("n.a", t=np.arange(0, 10**6, 2)), until=10**6), width=220)
+    assert [text[-1] for text, _ in notes(svg)] == ["…"]
+    titles = [t.text for t in ET.fromstring(svg).iter(NS + "title")]
+    assert any(re.fullmatch(r"n\.a: 500\N{NO-BREAK SPACE}000 pulses, ≤ \d+ a bar", text) for text in titles)

@@ -24,18 +24,31 @@ def overlap(a, b):
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
-def horizontals(svg):
-    """The straight runs (x0, x1, y) of all links."""
+def straights(svg):
+    """The straight runs (x0, y0, x1, y1) of all links."""
     for path in ET.fromstring(svg).iter(NS + "path"):
         if path.get("class") == "link":
             x = y = 0.0
-            for command, numbers in re.findall(r"([MCH])([^MCH]*)", path.get("d")):
+            for command, numbers in re.findall(r"([MCHV])([^MCHV]*)", path.get("d")):
                 values = [float(v) for v in numbers.split()]
-                if command == "H":
-                    yield min(x, values[0]), max(x, values[0]), y
-                    x = values[0]
+                if command in "HV":
+                    to = (values[0], y) if command == "H" else (x, values[0])
+                    yield min(x, to[0]), min(y, to[1]), max(x, to[0]), max(y, to[1])
+                    x, y = to
                 else:
                     x, y = values[-2:]
+
+
+def crosses(run, box):
+    """A link starts and ends at a border, so touching is no crossing."""
+    left, top, width, height = box
+    return run[0] < left + width - 1 and run[2] > left + 1 and run[1] < top + height and run[3] > top
+
+
+def chips(svg):
+    """The grounds of all labels: x, y, width, height."""
+    rects = [r for r in ET.fromstring(svg).iter(NS + "rect") if r.get("class") == "chip"]
+    return [tuple(float(r.get(k)) for k in ("x", "y", "width", "height")) for r in rects]
 
 
 def system(n, links):
@@ -44,6 +57,10 @@ def system(n, links):
         "components": [{"path": f"c{k}", "type": "T", "ports": ports} for k in range(n)],
         "links": [{"source": f"c{a}.o", "target": f"c{b}.i", "latency_fs": 1000} for a, b in links],
     }
+
+
+def chain(n):
+    return system(n, [(k, k + 1) for k in range(n - 1)])
 
 
 graphs = st.integers(1, 7).flatmap(
@@ -70,10 +87,7 @@ def test_no_boxes_overlap_and_all_lie_inside(graph):
 def test_every_link_is_drawn_and_none_runs_through_a_box(graph):
     svg = draw_topology(system(*graph))
     assert svg.count('class="link"') == len(graph[1])
-    for x0, x1, y in horizontals(svg):
-        for left, top, width, height in boxes(svg):
-            # A link starts and ends at a border, so touching is no crossing.
-            assert not (x0 < left + width - 1 and x1 > left + 1 and top < y < top + height)
+    assert not any(crosses(run, box) for run in straights(svg) for box in boxes(svg))
 
 
 def test_golden_topology(manifest, golden):
@@ -197,19 +211,27 @@ def test_groups_are_bands_that_hold_their_components_and_no_other(graph, data):
     groups = {f"c{k}": f"g{data.draw(st.integers(0, 2))}" for k in range(n) if data.draw(st.booleans())}
     svg = draw_topology(system(*graph), groups)
     root = ET.fromstring(svg)
-    bands = {
-        g.find(NS + "text").text: g.find(NS + "rect")
+    bands = [
+        (
+            g.find(NS + "text").text,
+            float(g.find(NS + "rect").get("y")),
+            float(g.find(NS + "rect").get("height")),
+        )
         for g in root.iter(NS + "g")
         if g.find(NS + "rect") is not None and "band" in g.find(NS + "rect").get("class")
-    }
-    assert list(bands) == list(dict.fromkeys(groups.values()))
+    ]
+    assert {name for name, _, _ in bands} == set(groups.values())
     assert not any(overlap(a, b) for a, b in combinations(boxes(svg), 2))
     for name, (_, y, _, height) in zip(texts(svg, "name"), boxes(svg), strict=True):
-        for label, band in bands.items():
-            top, tall = float(band.get("y")), float(band.get("height"))
-            inside = top <= y and y + height <= top + tall
-            apart = y + height <= top or y >= top + tall
-            assert inside if groups.get(name) == label else apart
+        held = [label for label, top, tall in bands if top <= y and y + height <= top + tall]
+        apart = [label for label, top, tall in bands if y + height <= top or y >= top + tall]
+        assert held == ([groups[name]] if name in groups else [])
+        assert len(held) + len(apart) == len(bands)
+
+
+def test_groups_stand_in_the_order_in_which_they_are_named_on_every_shelf():
+    groups = {f"c{k}": ("warm", "cold")[k % 2] for k in range(9)}
+    assert texts(draw_topology(chain(9), groups), "group")[:4] == ["warm", "cold"] * 2
 
 
 @settings(deadline=None)
@@ -218,9 +240,7 @@ def test_no_link_runs_through_a_box_of_a_grouped_drawing(graph, data):
     groups = {f"c{k}": f"g{data.draw(st.integers(0, 2))}" for k in range(graph[0])}
     svg = draw_topology(system(*graph), groups)
     assert svg.count('class="link"') == len(graph[1])
-    for x0, x1, y in horizontals(svg):
-        for left, top, width, height in boxes(svg):
-            assert not (x0 < left + width - 1 and x1 > left + 1 and top < y < top + height)
+    assert not any(crosses(run, box) for run in straights(svg) for box in boxes(svg))
 
 
 @pytest.mark.parametrize("first", ["c0", "c1", "c2"])
@@ -268,3 +288,47 @@ def test_stimuli_are_arrows_with_their_clock_or_their_number():
 )
 def test_the_clock_of_a_component_is_read_off_its_spec(spec, text):
     assert clock_of(spec) == text
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 15, 40])
+def test_a_long_row_is_cut_into_shelves(n):
+    svg = draw_topology(chain(n))
+    assert float(ET.fromstring(svg).get("width")) <= 1240
+    order = sorted(
+        zip(boxes(svg), texts(svg, "name"), strict=True), key=lambda found: (found[0][1], found[0][0])
+    )
+    assert [name for _, name in order] == [f"c{k}" for k in range(n)]  # as text is read
+    rows = [box[1] for box in boxes(svg)]
+    lengths = [rows.count(y) for y in sorted(set(rows))]
+    assert max(lengths) - min(lengths) <= len(lengths)  # none is left with one alone
+    assert (len(lengths) == 1) == (n <= 5)
+
+
+def test_a_link_to_the_next_shelf_closes_no_loop():
+    svg = draw_topology(chain(9))
+    assert 'class="back"' not in svg
+    assert [text for text in texts(svg, "latency") if "→" in text] == ["c4 → c5: 1 ps"]
+
+
+@settings(deadline=None)
+@given(graphs)
+def test_every_latency_is_written_and_covers_no_box(graph):
+    svg = draw_topology(system(*graph))
+    assert len(texts(svg, "latency")) == len(chips(svg)) == len(graph[1])
+    assert not any(overlap(chip, box) for chip in chips(svg) for box in boxes(svg))
+
+
+@pytest.mark.parametrize(
+    "links", [[(0, 2), (1, 2)], [(0, 1), (1, 2), (0, 2), (2, 0)], [(0, 3), (1, 3), (2, 3), (3, 0)]]
+)
+def test_no_label_lies_on_a_label_or_a_straight_line(links):
+    svg = draw_topology(system(4, links))
+    assert not any(overlap(a, b) for a, b in combinations(chips(svg), 2))
+    for x, y, width, height in chips(svg):
+        for x0, y0, x1, y1 in straights(svg):
+            assert not (x0 < x + width and x < x1 and y0 < y + height - 1 and y + 1 < y1)
+
+
+def test_labels_are_drawn_over_all_lines():
+    svg = draw_topology(chain(9))
+    assert svg.rindex('class="tip"') < svg.index('class="chip"')
