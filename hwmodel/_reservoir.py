@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: `hwmodel --help` reads this mod
 
 from __future__ import annotations
 
+import contextlib
 import json as json_format
 import os
 from pathlib import Path
@@ -106,10 +107,13 @@ def clock_command(
 
 def _write(path: Path, figures: dict[str, Any]) -> None:
     """Write a JSON file in one step, so that a reader never meets half of it."""
+    if not path.name or path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file")
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(json_format.dumps(figures, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        with contextlib.suppress(OSError):  # its folder may be a file, which is why it was not written
+            part.unlink()
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; name another file") from error

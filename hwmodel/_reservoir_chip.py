@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs: `hwmodel --help` reads this mod
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from hwmodel._reservoir import reservoir_app
 from hwmodel.errors import HwmodelError, OutputError, SpecError, UnknownNameError
 
 if TYPE_CHECKING:
-    from hwmodel.reservoir.capture import Summary
+    from hwmodel.reservoir.capture import EventStore, Summary
     from hwmodel.reservoir.driver import ChainDriver, VoltageRail
     from hwmodel.reservoir.emulator import EmulatedChain, PtyChip, TcpChip
 
@@ -119,6 +120,9 @@ def chip_command(
     if pty == (tcp is not None):
         print("hwmodel: reservoir chip: give either --pty or --tcp PORT", file=sys.stderr)
         return USAGE
+    if seconds is not None and not seconds >= 0:
+        print(f"hwmodel: reservoir chip: --seconds {seconds}: give 0 or more", file=sys.stderr)
+        return USAGE
     faults = {"drop": drop, "double": double, "corrupt": corrupt, "late": late, "vanish_after": vanish_after}
     chain = {"name": model, "chips": chips, "zero_bits": zero_bits, "seed": seed, "frequency": frequency}
     return _guarded(lambda: _emulate(chain, {**faults, "seed": seed}, tcp, host, seconds))
@@ -170,7 +174,8 @@ class Capture:
     port
         A serial port, the path of an emulated chip, or socket://HOST:PORT.
     out
-        SQLite file; added to where it is there.
+        SQLite file; added to where it is there, with jobs that were not sent yet. Model, mask, zero bits and drawn must
+        be the same.
     model
         BM1366 or BM1370. Its table limits frequency, voltage and temperature.
     seconds
@@ -221,12 +226,15 @@ class Capture:
 
 @reservoir_app.command(name="capture")
 def capture_command(*, what: Annotated[Capture, Parameter(name="*")]) -> int:
-    """Bring chips up, give them jobs with random headers, and keep every result; Ctrl-C leaves the file whole."""
+    """Bring chips up, give them jobs with random headers, keep every result, and halt them at the end.
+
+    Ctrl-C is such an end: the file is whole.
+    """
     return _guarded(lambda: _capture(what))
 
 
 def _capture(what: Capture) -> int:
-    from hwmodel.reservoir.capture import EventStore, random_jobs, record, true_difficulty
+    from hwmodel.reservoir.capture import EventStore, check_record, random_jobs, record, true_difficulty
     from hwmodel.reservoir.chips import chip
     from hwmodel.reservoir.driver import AxeOsRail, ChainDriver
     from hwmodel.reservoir.emulator import oracle_for
@@ -235,28 +243,44 @@ def _capture(what: Capture) -> int:
         raise SpecError(
             "hwmodel reservoir capture --voltage: the wire sets no voltage; name the board, --axeos http://..."
         )
+    check_record(what.seconds, what.events, what.interval, 60.0)
     rail: VoltageRail | None = None if what.axeos is None else AxeOsRail(what.axeos)
     real = what.zero_bits == REAL_ZERO_BITS and what.drawn is None
     check = true_difficulty if real else oracle_for(what.zero_bits, what.drawn or 0).check
-    meta = {name: str(getattr(what, name)) for name in ("port", "model", "zero_bits", "seed", "mask")}
-    with EventStore(what.out, meta) as store, ChainDriver(what.port, chip(what.model), rail=rail) as driver:
+    meta = {
+        name: str(getattr(what, name)) for name in ("port", "model", "zero_bits", "drawn", "seed", "mask")
+    }
+    with EventStore(what.out) as store, ChainDriver(what.port, chip(what.model), rail=rail) as driver:
+        _same_kind(store, meta)
+        jobs = itertools.islice(random_jobs(what.seed), store.count_jobs(), None)
         setup = driver.bring_up(
             what.chips, frequency=what.frequency, voltage=what.voltage, difficulty=what.mask, baud=what.baud,
             ramp_seconds=what.ramp,
         )  # fmt: skip
+        store.note(meta)  # only now: an attempt that failed leaves a file for any settings
         with _captured(driver, what.out) as (summary, show):
             at = f"{float(setup.frequency.hz) / 1e6:g} MHz, mask {setup.difficulty}, {setup.baud} baud"
             print(f"{setup.chips} x {what.model} at {at}", flush=True)
             record(
-                driver, store, jobs=random_jobs(what.seed), seconds=what.seconds, events=what.events,
+                driver, store, jobs=jobs, seconds=what.seconds, events=what.events,
                 interval=what.interval, check=check, progress=show, summary=summary,
             )  # fmt: skip
     return 0
 
 
+def _same_kind(store: EventStore, asked: dict[str, str]) -> None:
+    """Refuse to add results whose difficulty means something else than that of those in the file."""
+    held = store.meta
+    for name in ("model", "zero_bits", "drawn", "mask"):
+        if held.get(name, asked[name]) != asked[name]:
+            raise SpecError(
+                f"{store.path}: it was captured with {name} {held[name]}, not {asked[name]}; give another --out"
+            )
+
+
 @contextlib.contextmanager
 def _captured(driver: ChainDriver, out: Path) -> Iterator[tuple[Summary, Callable[[Summary], None]]]:
-    """Show how a capture goes on, and say what it has, however it ends."""
+    """Show how a capture goes on; halt the chips and say what it has, however it ends."""
     from hwmodel.reservoir.capture import Summary
 
     summary = Summary()
@@ -264,4 +288,6 @@ def _captured(driver: ChainDriver, out: Path) -> Iterator[tuple[Summary, Callabl
         with _status() as show:
             yield summary, lambda done: show(done.line())
     finally:
+        with contextlib.suppress(HwmodelError):  # the port is gone, and with it what could be halted
+            driver.halt()  # nobody watches the temperature any more
         print(f"{out}: {summary.line()}; {driver.dropped} bytes dropped, {driver.damaged} frames damaged")

@@ -47,8 +47,8 @@ main/device_config.h, last option); choose one within
 {geometry}
 
 Core c and small core k sweep a counter of so many bits; a sweep takes as many versions as a core has small cores. The
-word `core << counter_bits | counter`, most significant byte first, is the nonce of the header. In a chain of n chips the
-top log2 n bits of the counter, rounded up, are the chip's address.
+word `core << counter_bits | counter`, most significant byte first, is the nonce of the header. In a chain of n chips chip
+k has address k (256 // n), which is the top 8 bits of the counter at which it begins.
 
 ## Figures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ CREATE TRIGGER jobs_stay BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs a
 CREATE TRIGGER jobs_last BEFORE DELETE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are only added'); END;
 """
 
+WORD = (0, (1 << 32) - 1)
+TIMES = (-(1 << 63), (1 << 63) - 1)  # what SQLite and NumPy keep
+RANGES = {"t_us": TIMES, "chip": (0, 255), "job": TIMES, "nonce": WORD, "version": WORD}
 COLUMNS = "t_us, chip, job, nonce, version, header, difficulty, label"
 
 
@@ -60,6 +64,25 @@ class Event:
     header: bytes
     difficulty: float
     label: str
+
+
+def _check_number(what: str, value: object, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise SpecError(f"{what}={value!r}: give a whole number of {least} to {most}")
+
+
+def _check(event: Event) -> None:
+    """Refuse what would not come back from the file as it was."""
+    whole = isinstance(event.header, bytes) and len(event.header) == HEADER_BYTES
+    if event.label not in LABELS or not whole:
+        raise SpecError(
+            f"EventStore.append: label '{event.label}' and {len(event.header)} of header; give one of "
+            f"{', '.join(LABELS)} and 80 bytes"
+        )
+    for name, (least, most) in RANGES.items():
+        _check_number(f"EventStore.append: {name}", getattr(event, name), least, most)
+    if not (isinstance(event.difficulty, float | int) and 0 <= event.difficulty < math.inf):
+        raise SpecError(f"EventStore.append: difficulty={event.difficulty!r}: give a number of 0 or more")
 
 
 class EventStore:
@@ -109,7 +132,8 @@ class EventStore:
         if found != (APPLICATION, FORMAT):
             self._base.close()
             raise OutputError(f"{self.path}: an SQLite file of something else; give another file")
-        self._base.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", sorted(meta.items()))
+        if meta:
+            self.note(meta)
 
     def __enter__(self) -> Self:
         return self
@@ -126,22 +150,38 @@ class EventStore:
     @property
     def meta(self) -> dict[str, str]:
         """What was noted about the file."""
-        return dict(self._base.execute("SELECT key, value FROM meta").fetchall())
+        return dict(self._read("SELECT key, value FROM meta"))
+
+    def note(self, meta: dict[str, str]) -> None:
+        """Note something about the file; what was noted before stays.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        self._write("INSERT OR IGNORE INTO meta VALUES (?, ?)", sorted(meta.items()))
 
     def append(self, events: Sequence[Event]) -> None:
         """Add events, all of them or none.
 
         Raises:
-            SpecError: an unknown label, or a header that is not 80 bytes.
+            SpecError: an unknown label, a header that is not 80 bytes, or a number that has no room.
             OutputError: the disk is full, or the file cannot be written.
         """
         for event in events:
-            if event.label not in LABELS or len(event.header) != HEADER_BYTES:
-                raise SpecError(
-                    f"EventStore.append: label '{event.label}' and {len(event.header)} bytes of header; give one of "
-                    f"{', '.join(LABELS)} and 80 bytes"
-                )
-        rows = [(e.t_us, e.chip, e.job, e.nonce, e.version, e.header, e.difficulty, e.label) for e in events]
+            _check(event)
+        rows = [
+            (
+                int(e.t_us),
+                int(e.chip),
+                int(e.job),
+                int(e.nonce),
+                int(e.version),
+                e.header,
+                float(e.difficulty),
+                e.label,
+            )
+            for e in events
+        ]
         self._write(f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def append_job(self, t_us: int, job: Job) -> None:
@@ -150,7 +190,17 @@ class EventStore:
         Raises:
             OutputError: the file cannot be written.
         """
-        row = (t_us, job.job_id, job.version, job.previous, job.merkle, job.time, job.bits, job.version_mask)
+        _check_number("EventStore.append_job(t_us)", t_us, *TIMES)
+        row = (
+            int(t_us),
+            job.job_id,
+            job.version,
+            job.previous,
+            job.merkle,
+            job.time,
+            job.bits,
+            job.version_mask,
+        )
         self._write(
             "INSERT INTO jobs (t_us, job, version, previous, merkle, time, bits, version_mask) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [row],
@@ -166,29 +216,44 @@ class EventStore:
                 raise
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
-            raise OutputError(f"{self.path}: {error}; is the disk full?") from error
+            raise OutputError(
+                f"{self.path}: {error}; is the disk full, or the file closed or damaged?"
+            ) from error
+
+    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._base.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"{self.path}: cannot be read: {error}; take a copy of it that is whole"
+            ) from error
 
     def seen(self, nonce: int, header: bytes) -> bool:
         """Whether a header that hashed well is there already."""
-        found = self._base.execute(
-            "SELECT 1 FROM events WHERE nonce = ? AND header = ? AND label != 'invalid' LIMIT 1",
-            (nonce, header),
-        )
-        return found.fetchone() is not None
+        query = "SELECT 1 FROM events WHERE nonce = ? AND header = ? AND label != 'invalid' LIMIT 1"
+        return bool(self._read(query, (nonce, header)))
 
     def count(self) -> int:
         """Number of events."""
-        return int(self._base.execute("SELECT count(*) FROM events").fetchone()[0])
+        return int(self._read("SELECT count(*) FROM events")[0][0])
 
     def counts(self) -> dict[str, int]:
         """Number of events of each label."""
-        found = dict(self._base.execute("SELECT label, count(*) FROM events GROUP BY label").fetchall())
+        found = dict(self._read("SELECT label, count(*) FROM events GROUP BY label"))
         return {label: int(found.get(label, 0)) for label in LABELS}
 
-    def jobs(self) -> list[tuple[int, Job]]:
-        """Jobs in the order in which they were sent, each with its time in us."""
-        rows = self._base.execute(
-            "SELECT t_us, job, version, previous, merkle, time, bits, version_mask FROM jobs ORDER BY id"
+    def count_jobs(self) -> int:
+        """Number of jobs."""
+        return int(self._read("SELECT count(*) FROM jobs")[0][0])
+
+    def jobs(self, last: int | None = None) -> list[tuple[int, Job]]:
+        """Jobs in the order in which they were sent, each with its time in us; all, or so many of the last."""
+        after = (
+            0 if last is None else self.count_jobs() - last
+        )  # rows are never removed, so numbers have no gaps
+        rows = self._read(
+            "SELECT t_us, job, version, previous, merkle, time, bits, version_mask FROM jobs WHERE id > ? ORDER BY id",
+            (after,),
         )
         return [(t, Job(n, v, p, m, time, bits, 0, mask)) for t, n, v, p, m, time, bits, mask in rows]
 
@@ -196,9 +261,8 @@ class EventStore:
         """Events in the order in which they were added."""
         last = 0
         while True:
-            rows = self._base.execute(
-                f"SELECT id, {COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?", (last, ROWS_AT_ONCE)
-            ).fetchall()
+            query = f"SELECT id, {COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?"
+            rows = self._read(query, (last, ROWS_AT_ONCE))
             if not rows:
                 return
             last = rows[-1][0]

@@ -12,9 +12,9 @@ from typing import Any
 from hwmodel.errors import DeviceError, QueueOverflowError, ToolError
 from hwmodel.reservoir.wire import Decoder, NonceResponse, RegisterResponse
 
-__all__ = ["SerialPort", "Stamped"]
+__all__ = ["MAX_FRAMES", "SerialPort", "Stamped"]
 
-MAX_FRAMES = 1 << 16
+MAX_FRAMES, MAX_ANSWERS = 1 << 16, 1 << 12
 POLL_S = 0.1
 BITS_A_BYTE = 10
 LONG_FORM = 11
@@ -49,13 +49,15 @@ class SerialPort:
     Parameters:
         url: name of a port, or an address of pyserial such as socket://host:port.
         baud: bits a second.
+        before: the port that this one takes the place of: its clock goes on, so that stamps never fall, and what it had
+            not given out stays to be taken.
 
     Raises:
         ToolError: pyserial is not installed.
         DeviceError: the port cannot be opened.
     """
 
-    def __init__(self, url: str, baud: int) -> None:
+    def __init__(self, url: str, baud: int, before: SerialPort | None = None) -> None:
         try:
             import serial
         except ImportError:
@@ -74,11 +76,11 @@ class SerialPort:
         except self._errors as error:
             raise DeviceError(f"port {url}: {error}; is it there, and free?") from error
         self.decoder = Decoder("response", LONG_FORM)
-        self.clock = Clock()
-        self.results: queue.Queue[Stamped] = queue.Queue(MAX_FRAMES)
-        self.answers: queue.Queue[Stamped] = queue.Queue(MAX_FRAMES)
+        self.clock: Clock = before.clock if before else Clock()
+        self.results: queue.Queue[Stamped] = before.results if before else queue.Queue(MAX_FRAMES)
+        self.answers: queue.Queue[Stamped] = queue.Queue(MAX_ANSWERS)
         self.fault: Exception | None = None
-        self._last = 0
+        self._last: int = before._last if before else 0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._read, name=f"reader of {url}", daemon=True)
         self._thread.start()
@@ -149,10 +151,22 @@ class SerialPort:
             assert isinstance(frame, NonceResponse | RegisterResponse)
             behind = self.decoder.taken + self.decoder.pending - end
             self._last = max(self._last, now - behind * BITS_A_BYTE * 1_000_000 // self._baud)
-            target = self.results if isinstance(frame, NonceResponse) else self.answers
+            stamped = Stamped(self._last, frame)
+            if isinstance(frame, RegisterResponse):
+                self._keep_answer(stamped)
+                continue
             try:
-                target.put_nowait(Stamped(self._last, frame))
+                self.results.put_nowait(stamped)
             except queue.Full:
                 raise QueueOverflowError(
                     f"port {self.url}: {MAX_FRAMES} responses wait to be taken; call receive() more often"
                 ) from None
+
+    def _keep_answer(self, stamped: Stamped) -> None:
+        # Nobody waits for the oldest of so many: damaged results that look like answers pile up in a long capture.
+        while True:
+            try:
+                return self.answers.put_nowait(stamped)
+            except queue.Full:
+                with contextlib.suppress(queue.Empty):
+                    self.answers.get_nowait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import urllib.error
 import urllib.request
 from typing import Any, Protocol
@@ -71,7 +72,7 @@ class AxeOsRail:
             DeviceTimeoutError, DeviceError: no answer, or none with a voltage.
         """
         measured = self._info().get("coreVoltageActual")
-        if not isinstance(measured, int | float):
+        if isinstance(measured, bool) or not isinstance(measured, int | float) or not math.isfinite(measured):
             raise DeviceError(
                 f"{self.url}: coreVoltageActual is {measured!r}; this board measures no core voltage"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 
 from hwmodel.errors import DeviceError, DeviceTimeoutError
 from hwmodel.reservoir._driver_port import SerialPort
-from hwmodel.reservoir.wire import Command, NonceResponse, RegisterResponse, encode
+from hwmodel.reservoir.chips import ChipSpec
+from hwmodel.reservoir.wire import Command, NonceResponse, Register, RegisterResponse, encode
 from hwmodel.units import Frequency
 
 __all__ = ["ATTEMPTS", "Result", "Session", "Setup", "pause"]
@@ -59,11 +61,14 @@ class Session:
         url, baud: of the port.
         timeout: seconds within which chips must answer.
         pace: seconds after each command.
+        before: the port that was lost, see `SerialPort`.
     """
 
-    def __init__(self, url: str, baud: int, timeout: float, pace: float) -> None:
+    def __init__(
+        self, url: str, baud: int, timeout: float, pace: float, before: SerialPort | None = None
+    ) -> None:
         self.url, self.timeout, self.pace = url, timeout, pace
-        self.port = SerialPort(url, baud)
+        self.port = SerialPort(url, baud, before)
 
     def send(self, commands: list[Command]) -> None:
         """Send commands, each at its pace."""
@@ -77,8 +82,47 @@ class Session:
 
     def clear(self) -> None:
         """Forget answers to earlier questions."""
-        while not self.port.answers.empty():
-            self.port.answers.get_nowait()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.port.answers.get_nowait()
+
+    def discover(self, commands: list[Command], spec: ChipSpec, expected: int | None) -> int:
+        """Ask who is there; how many chips answer.
+
+        Raises:
+            DeviceTimeoutError: none does.
+            DeviceError: another chip, or another number of them.
+        """
+        answers: list[RegisterResponse] = []
+        # An answer may be lost on the line, or come twice: where no number is expected, two must agree.
+        before = expected
+        for _ in range(ATTEMPTS):
+            self.clear()
+            self.send(commands)
+            answers = self.answers(Register.CHIP_ID, expected)
+            agreed = bool(answers) and len(answers) == before
+            if agreed:
+                break
+            before = len(answers) if expected is None else expected
+        if not answers:
+            raise DeviceTimeoutError(
+                f"{self.url}: no chip answered within {self.timeout:g} s; check power, reset, wiring and baud rate"
+            )
+        others = {answer.value >> 16 for answer in answers} - {spec.chip_id}
+        if others:
+            names = ", ".join(f"{name:#06x}" for name in sorted(others))
+            raise DeviceError(
+                f"{self.url}: chips answer as {names}, not as {spec.name}; name the chip that it is"
+            )
+        if expected is not None and len(answers) != expected:
+            raise DeviceError(
+                f"{self.url}: {len(answers)} chips answer, {expected} were expected; check the chain behind chip {len(answers)}"
+            )
+        if not agreed:
+            raise DeviceError(
+                f"{self.url}: asked {ATTEMPTS} times, never twice running did as many chips answer; check the wiring"
+            )
+        return len(answers)
 
     def ask(self, register: int, chip: int | None, expected: int | None) -> list[RegisterResponse]:
         """Read a register; a question that got no full answer is asked again, for bytes get lost.
@@ -90,7 +134,7 @@ class Session:
         for _ in range(ATTEMPTS):
             self.clear()
             self.port.write(encode(Command.read(register, chip)))
-            found = self.answers(register, expected)
+            found = self.answers(register, expected, apart=True)
             if expected is None or len(found) >= expected:
                 return found
         raise DeviceTimeoutError(
@@ -98,8 +142,11 @@ class Session:
             f"{self.timeout:g} s, asked {ATTEMPTS} times; check power and wiring"
         )
 
-    def answers(self, register: int, expected: int | None) -> list[RegisterResponse]:
-        """Answers to a read, one a chip: until all are there, or until there is silence."""
+    def answers(self, register: int, expected: int | None, apart: bool = False) -> list[RegisterResponse]:
+        """Answers to a read, one a chip: until all are there, or until there is silence.
+
+        With `apart` chips have addresses, and one that answers twice, late or by a repeated frame, stands for one.
+        """
         found: list[RegisterResponse] = []
         end = time.monotonic() + self.timeout
         while expected is None or len(found) < expected:
@@ -111,6 +158,8 @@ class Session:
                     break
                 continue
             if isinstance(frame, RegisterResponse) and frame.register == register:
+                if apart:
+                    found = [other for other in found if other.chip != frame.chip]
                 found.append(frame)
                 end = end if expected is not None else time.monotonic() + min(self.timeout, SILENCE_S)
         return found

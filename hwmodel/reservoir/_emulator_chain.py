@@ -35,6 +35,7 @@ __all__ = ["EmulatedChain"]
 BITS_A_BYTE = 10  # 8N1
 MAX_OUTBOX = 1 << 16
 ERA, LAST = 4_000 * 10**15, 9_000 * 10**15  # fs; the model's own time ends at 9,223 s
+LEAST_TICKS = 4096  # drawing the hits of many thousands of sweeps a second would take longer than the second
 CORE_ENABLE = 0x82AA
 REPORTING = 0xF000_0000
 MODELS = ("BM1366", "BM1370")
@@ -50,7 +51,8 @@ class EmulatedChain:
 
     Parameters:
         make: makes the model; called once more each time that the model's own time nears its end.
-        shrink: bits by which sweeps are shorter than what the sweep register asks for.
+        shrink: bits by which sweeps are shorter than what the sweep register asks for. Without it the shortest sweep that
+            is emulated takes 4,096 ticks of the crystal; factory firmware asks for 5,404.
         fifo: frames that may wait for the line; a result that finds it full is lost.
         faults: what goes wrong on the line.
         chip_id: what the chips say they are; by default that of the model.
@@ -324,10 +326,18 @@ class EmulatedChain:
             except ValueError:  # a mask with holes: none of the model's
                 self.ignored += 1
         elif register == Register.HASH_COUNTING:
-            self._ticks = word >> self._shrink
+            # Only a word of 0 halts, and that at once; a short sweep that is shrunk stays one.
+            least = 1 if self._shrink else LEAST_TICKS
+            self._ticks = max(least, word >> self._shrink) if word else 0
             self.model.set_sweep_limit(now, self._ticks)
+            if not word:
+                self.model.set_job(now, None)
         elif register == Register.VERSION_MASK:
-            self._rolling, self._mask = bool(word >> 31), version_mask(word)
+            mask = version_mask(word)
+            if mask & (mask + (mask & -mask)):  # a mask with holes: none of the model's
+                self.ignored += 1
+            else:
+                self._rolling, self._mask = bool(word >> 31), mask
         elif register == Register.BAUD:
             self.baud = baud_of(word)
         elif register == Register.CORE and word & 0xFFFF == CORE_ENABLE:

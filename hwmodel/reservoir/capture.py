@@ -6,6 +6,7 @@ known. duplicate: this header has come before. stale: it is good, but its job ha
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import os
@@ -13,11 +14,11 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.errors import DeviceError, DeviceTimeoutError, OutputError, SpecError, ToolError
+from hwmodel.errors import DeviceError, DeviceTimeoutError, OutputError, SpecError, StimulusError, ToolError
 from hwmodel.reservoir._capture_store import LABELS, Event, EventStore
 from hwmodel.reservoir.header import BlockHeader
 from hwmodel.reservoir.job import Job
@@ -45,6 +46,7 @@ SHARE_1 = (
     65535.0 / 65536.0
 )  # a hash with all the zero bits that are asked for may have this much of the difficulty
 KEPT_JOBS = 2
+KNOWN_JOBS = 16  # of an earlier capture: as many as have numbers of their own
 POLL_S = 0.2
 JOB_STEP, JOB_IDS = 8, 128
 CSV_COLUMNS = ("t_s", "job", "header_hex", "diff", "t_us", "chip", "nonce", "version", "label")
@@ -137,11 +139,11 @@ class Summary:
     jobs: int = 0
     reconnects: int = 0
     seconds: float = 0.0
-    labels: dict[str, int] | None = None
+    labels: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LABELS, 0))
 
     def line(self) -> str:
         """One line for people."""
-        labels = ", ".join(f"{count} {label}" for label, count in (self.labels or {}).items() if count)
+        labels = ", ".join(f"{count} {label}" for label, count in self.labels.items() if count)
         lost = f", {self.reconnects} reconnects" if self.reconnects else ""
         return f"{self.events} events in {self.seconds:.1f} s of {self.jobs} jobs{lost}" + (
             f": {labels}" if labels else ""
@@ -188,8 +190,8 @@ def record(
     Parameters:
         driver: a chain that is up.
         store: where events and jobs are kept; what came with one read of the port is one transaction.
-        jobs: what to hash; random headers by default.
-        seconds, events: when to end; without either only Ctrl-C or an error does.
+        jobs: what to hash; random headers by default. When they end, the chips stay at the last one.
+        seconds, events: when to end, 0 or more; without either only Ctrl-C or an error does.
         interval: seconds between two jobs.
         silence: seconds without a result after which the chips are asked whether they are there.
         check: difficulty of a header, see `Labeller`.
@@ -197,12 +199,13 @@ def record(
         summary: filled in place of a new one, so that it can be read after an interruption.
 
     Raises:
+        SpecError: the chain is not up, or a time or number that is none.
         DeviceTimeoutError: chips have vanished.
-        DeviceError: the port is lost and does not come back.
+        DeviceError: the port is lost and does not come back; the chips are too hot, or nothing measures any more how hot.
     """
-    labeller = _labeller(driver, store, interval, silence, check)
+    check_record(seconds, events, interval, silence)
+    labeller = _labeller(driver, store, check)
     done = Summary() if summary is None else summary
-    done.labels = done.labels or dict.fromkeys(LABELS, 0)
     source = random_jobs() if jobs is None else jobs
     begin = heard = due = time.monotonic()
     while events is None or done.events < events:
@@ -214,7 +217,7 @@ def record(
             break
         try:
             if now >= due:
-                _next_job(driver, store, labeller, next(source), done)
+                _next_job(driver, store, labeller, source, done)
                 due = now + interval
             left = min(due, math.inf if seconds is None else begin + seconds) - now
             _keep(store, labeller, driver.receive(max(0.0, min(POLL_S, left))), done)
@@ -223,28 +226,49 @@ def record(
             if time.monotonic() - heard > silence:
                 driver.check_chain()
                 heard = time.monotonic()
-        except DeviceError:
-            driver.reconnect()  # raises where nothing comes back
+        except DeviceError as error:
+            _reconnect(driver, error)  # raises where nothing comes back
             done.reconnects += 1
             due = heard = time.monotonic()
     done.seconds = time.monotonic() - begin
     return done
 
 
-def _labeller(
-    driver: ChainDriver, store: EventStore, interval: float, silence: float, check: Check
-) -> Labeller:
+def check_record(seconds: float | None, events: int | None, interval: float, silence: float) -> None:
+    """Refuse times and numbers with which a capture would not end, or not begin.
+
+    Raises:
+        SpecError: naming them.
+    """
+    # NaN compares as false, so a capture would never end.
+    if not (0 < interval < math.inf and 0 < silence < math.inf):
+        raise SpecError(f"record(interval={interval}, silence={silence}): give more than 0 s")
+    if not (seconds is None or seconds >= 0) or not (events is None or events >= 0):
+        raise SpecError(f"record(seconds={seconds}, events={events}): give 0 or more, or None for no end")
+
+
+def _labeller(driver: ChainDriver, store: EventStore, check: Check) -> Labeller:
     if driver.setup is None:
         raise SpecError("record: the chain is not up; call bring_up() first")
-    if interval <= 0 or silence <= 0:
-        raise SpecError(f"record(interval={interval}, silence={silence}): give more than 0 s")
     labeller = Labeller(driver.setup.difficulty, check, store.seen)
-    for sent in driver.sent:  # the chips may still be at a job that somebody else gave them
+    # The chips may still be at a job that an earlier capture into this file, or somebody else, gave them.
+    for sent in [*store.jobs(last=KNOWN_JOBS), *driver.sent]:
         labeller.sent(*sent)
     return labeller
 
 
-def _next_job(driver: ChainDriver, store: EventStore, labeller: Labeller, job: Job, done: Summary) -> None:
+def _reconnect(driver: ChainDriver, error: DeviceError) -> None:
+    if not driver.lost:  # too hot, or a rail that does not answer
+        raise error
+    driver.reconnect()
+
+
+def _next_job(
+    driver: ChainDriver, store: EventStore, labeller: Labeller, source: Iterator[Job], done: Summary
+) -> None:
+    job = next(source, None)
+    if job is None:
+        return
     at = driver.now()
     store.append_job(at, job)
     labeller.sent(at, job)
@@ -253,7 +277,6 @@ def _next_job(driver: ChainDriver, store: EventStore, labeller: Labeller, job: J
 
 
 def _keep(store: EventStore, labeller: Labeller, results: list[Result], done: Summary) -> None:
-    assert done.labels is not None
     kept: list[Event] = []
     fresh: set[bytes] = set()
     for result in results:
@@ -276,17 +299,20 @@ def import_shares(path: str | Path, store: EventStore, *, zero_bits: int = 32) -
     most were found. Times count from 1970 as they stand.
 
     Parameters:
-        zero_bits: zero bits of difficulty 1.
+        zero_bits: zero bits of difficulty 1, from 1 to 64.
 
     Returns:
         events, valid, invalid, duplicate, and swapped.
 
     Raises:
         StimulusError: naming file, line, column, value and remedy.
+        SpecError: zero_bits out of range.
     """
     from hwmodel.reservoir.shares import LABELS as SHARE_LABELS
     from hwmodel.reservoir.shares import read_shares
 
+    if isinstance(zero_bits, bool) or not isinstance(zero_bits, int) or not 1 <= zero_bits <= 64:
+        raise SpecError(f"import_shares(zero_bits={zero_bits!r}): give a whole number of 1 to 64")
     unit = 2.0 ** (32 - zero_bits)
     log = read_shares(path, difficulty=SHARE_1 / unit)
     rows = []
@@ -298,6 +324,11 @@ def import_shares(path: str | Path, store: EventStore, *, zero_bits: int = 32) -
         if label == "valid" and store.seen(header.nonce, raw):
             label = "duplicate"
         t_us = round(float(log.times[place]) * 1e6)
+        if abs(t_us) >= 1 << 63:
+            raise StimulusError(
+                f"{path}:{int(log.lines[place])}: column 't_s': {float(log.times[place])!r} is too large for "
+                "microseconds of 64 bits; give seconds"
+            )
         rows.append(
             Event(t_us, 0, job, header.nonce, header.version, raw, float(log.difficulty[place]) * unit, label)
         )
@@ -310,6 +341,19 @@ def import_shares(path: str | Path, store: EventStore, *, zero_bits: int = 32) -
     }
 
 
+def _beside(path: str | Path) -> tuple[Path, Path]:
+    """The file, and one beside it that takes its name when it is complete."""
+    target = Path(path)
+    if not target.name or target.is_dir():
+        raise OutputError(f"{target}: is a folder; name a file")
+    return target, target.with_name(f".{target.name}.{os.getpid()}")
+
+
+def _forget(part: Path) -> None:
+    with contextlib.suppress(OSError):  # its folder may be a file, which is why it was not written
+        part.unlink()
+
+
 def export_csv(store: EventStore, path: str | Path) -> int:
     """Write all events as CSV that `hwmodel reservoir shares` reads; return how many. It appears when it is complete.
 
@@ -318,8 +362,7 @@ def export_csv(store: EventStore, path: str | Path) -> int:
     Raises:
         OutputError: the file cannot be written.
     """
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
+    target, part = _beside(path)
     count, first = 0, None
     try:
         with part.open("w", newline="", encoding="utf-8") as file:
@@ -334,8 +377,8 @@ def export_csv(store: EventStore, path: str | Path) -> int:
                 count += 1
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot be written: {error.strerror}") from error
+        _forget(part)
+        raise OutputError(f"{target}: cannot be written: {error.strerror}; name another file") from error
     return count
 
 
@@ -353,8 +396,7 @@ def export_parquet(store: EventStore, path: str | Path) -> int:
         raise ToolError(
             "Parquet needs pyarrow, which is not installed; pip install 'hwmodel[parquet]'"
         ) from None
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
+    target, part = _beside(path)
     arrays = store.arrays()
     columns = {name: pa.array(values) for name, values in arrays.items() if name not in ("header", "label")}
     columns["header"] = pa.array([row.tobytes() for row in arrays["header"]], pa.binary(80))
@@ -363,6 +405,8 @@ def export_parquet(store: EventStore, path: str | Path) -> int:
         pq.write_table(pa.table(columns), part)
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        _forget(part)
+        raise OutputError(
+            f"{target}: cannot be written: {error.strerror or error}; name another file"
+        ) from error
     return len(arrays["t_us"])

@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from hwmodel.errors import DeviceError, DeviceTimeoutError, SpecError
-from hwmodel.reservoir._driver_port import Stamped
+from hwmodel.reservoir._driver_guard import Guard, check_seconds, check_whole
+from hwmodel.reservoir._driver_port import MAX_FRAMES, Stamped
 from hwmodel.reservoir._driver_rail import AxeOsRail, VoltageRail
-from hwmodel.reservoir._driver_session import ATTEMPTS, Result, Session, Setup, pause
+from hwmodel.reservoir._driver_session import Result, Session, Setup, pause
 from hwmodel.reservoir.chips import BM1366, ChipSpec
 from hwmodel.reservoir.job import VERSION_MASK, Job
 from hwmodel.reservoir.wire import (
@@ -45,7 +46,7 @@ __all__ = ["AxeOsRail", "ChainDriver", "Result", "Setup", "VoltageRail"]
 
 RESET_BAUD = 115_200
 JOB_STEP, JOB_IDS, KEPT_JOBS = 8, 128, 32
-GUARD_S = 2.0
+MAX_CHIPS = 128
 OPEN = 0xF000_C100  # register 0x18 once the cores report
 VOLT_TOLERANCE = 0.005
 FREQUENCY_TOLERANCE = 0.005  # of what the PLL makes to what was asked for; to the PLL nothing may be off
@@ -63,7 +64,7 @@ class ChainDriver:
         reset: pulses the chips' reset line, where something can.
 
     Raises:
-        SpecError: a model whose bring-up is not known.
+        SpecError: a model whose bring-up is not known, or a time that is none.
         DeviceError: the port cannot be opened.
 
     Example:
@@ -88,16 +89,19 @@ class ChainDriver:
         reset: Callable[[], None] | None = None,
     ) -> None:
         self._sequence = bring_up(spec.name)
-        self.spec, self.rail, self.timeout, self.pace = spec, rail, timeout, pace
+        self.timeout = check_seconds("ChainDriver(timeout)", timeout, positive=True)
+        self.pace = check_seconds("ChainDriver(pace)", pace)
+        self.spec, self.rail = spec, rail
         self._reset = reset
         self.setup: Setup | None = None
         self._asked: dict[str, object] = {}
         self._last_id = 0
         self.sent: deque[tuple[int, Job]] = deque(maxlen=KEPT_JOBS)
         """The last jobs that were sent, with the time on the clock of the stamps."""
-        self._looked = time.monotonic()
+        self._guard = Guard(port, spec, rail, self._halt_if_up)
         self._slot_bits = 8 - spec.response_job_mask.bit_count()
         self._url = port
+        self._before = (0, 0)  # what earlier sessions dropped and found damaged
         self._wire = Session(port, RESET_BAUD, timeout, pace)
 
     def __enter__(self) -> Self:
@@ -115,12 +119,17 @@ class ChainDriver:
     @property
     def dropped(self) -> int:
         """Bytes that were in no frame."""
-        return self._wire.port.decoder.dropped
+        return self._before[0] + self._wire.port.decoder.dropped
 
     @property
     def damaged(self) -> int:
         """Frames with a wrong checksum, and what looked like some."""
-        return self._wire.port.decoder.damaged
+        return self._before[1] + self._wire.port.decoder.damaged
+
+    @property
+    def lost(self) -> bool:
+        """Whether the port is lost, which `reconnect` may mend; nothing else is mended by it."""
+        return self._wire.port.fault is not None
 
     def now(self) -> int:
         """Time on the clock of the stamps, us since 1970."""
@@ -144,15 +153,18 @@ class ChainDriver:
             chips: how many must answer; None takes those that do.
             frequency: of the hash clock; the chip's default if None.
             voltage: V, with a rail; None leaves it as it is.
-            difficulty: of the ticket mask, a power of two.
+            difficulty: of the ticket mask, rounded down to a power of two.
             baud: to go over to at the end; None stays at 115,200.
             ramp_seconds: between two steps of the clock's ramp.
 
         Raises:
-            SpecError: a set point outside of the chip's limits, before anything was sent.
+            SpecError: a set point outside of the chip's limits, or a number that is none, before anything was sent.
             DeviceTimeoutError: no chip, or one of them, did not answer.
             DeviceError: another chip, another number of chips, or a set point that reads back as another one.
         """
+        if chips is not None:
+            check_whole("bring_up(chips)", chips, MAX_CHIPS)
+        check_seconds("bring_up(ramp_seconds)", ramp_seconds)
         default = Frequency(int(self.spec.frequency.value * 1e6))
         wanted = default if frequency is None else to_frequency(frequency, "bring_up(frequency)")
         self._allow("frequency", float(wanted.hz))
@@ -176,7 +188,7 @@ class ChainDriver:
             self._reset()
         if self._wire.port.baud != RESET_BAUD:
             self._wire.port.baud = RESET_BAUD
-        found = self._discover(chips)
+        found = self._wire.discover(self._sequence.discover(), self.spec, chips)
         interval = address_interval(found)
         self.setup = Setup(
             found, tuple(n * interval for n in range(found)), wanted, None, difficulty, RESET_BAUD
@@ -195,30 +207,6 @@ class ChainDriver:
         self._store(frequency=self._read_frequency(wanted), voltage=measured, baud=baud)
         self.set_difficulty(difficulty)
         return self.setup
-
-    def _discover(self, expected: int | None) -> int:
-        answers: list[RegisterResponse] = []
-        for _ in range(ATTEMPTS):  # an answer may be lost on the line
-            self._wire.clear()
-            self._wire.send(self._sequence.discover())
-            answers = self._wire.answers(Register.CHIP_ID, expected)
-            if answers and len(answers) == (expected or len(answers)):
-                break
-        if not answers:
-            raise DeviceTimeoutError(
-                f"{self._url}: no chip answered within {self.timeout:g} s; check power, reset, wiring and baud rate"
-            )
-        others = {answer.value >> 16 for answer in answers} - {self.spec.chip_id}
-        if others:
-            names = ", ".join(f"{name:#06x}" for name in sorted(others))
-            raise DeviceError(
-                f"{self._url}: chips answer as {names}, not as {self.spec.name}; name the chip that it is"
-            )
-        if expected is not None and len(answers) != expected:
-            raise DeviceError(
-                f"{self._url}: {len(answers)} chips answer, {expected} were expected; check the chain behind chip {len(answers)}"
-            )
-        return len(answers)
 
     def _expect_addresses(self) -> None:
         setup = self._brought_up("addresses")
@@ -247,9 +235,11 @@ class ChainDriver:
             DeviceError: another frequency reads back.
         """
         wanted = to_frequency(frequency, "set_frequency(frequency)")
+        check_seconds("set_frequency(ramp_seconds)", ramp_seconds)
         self._allow("frequency", float(wanted.hz))
         setup = self._brought_up("set_frequency")
         self.check_temperature()
+        self._asked["frequency"] = wanted
         self._ramp(setup.frequency, wanted, ramp_seconds)
         self._store(frequency=self._read_frequency(wanted))
         return self._brought_up("set_frequency").frequency
@@ -262,10 +252,14 @@ class ChainDriver:
             DeviceError: after `settle` seconds it is still further off than `tolerance` V.
         """
         self._allow("voltage", voltage)
+        check_seconds("set_voltage(settle)", settle)
+        if not 0 <= tolerance < voltage:
+            raise SpecError(f"set_voltage(tolerance={tolerance!r}): give volts, 0 to less than the voltage")
         rail = self._need_rail("set_voltage")
+        self._asked["voltage"] = voltage
         rail.set(voltage)
         end = time.monotonic() + settle
-        while abs((measured := rail.read()) - voltage) > tolerance:
+        while not abs((measured := rail.read()) - voltage) <= tolerance:  # NaN is not near either
             if time.monotonic() > end:
                 raise DeviceError(
                     f"{self._url}: {voltage * 1e3:g} mV were set, {measured * 1e3:g} mV are measured after {settle:g} s, "
@@ -283,6 +277,7 @@ class ChainDriver:
             DeviceError: another mask reads back.
         """
         word = ticket_mask_word(difficulty)
+        self._asked["difficulty"] = difficulty
         self._wire.write(Register.TICKET_MASK, word)
         self._verify(Register.TICKET_MASK, lambda found: found == word, "ticket mask")
         self._store(difficulty=ticket_difficulty(word))
@@ -296,18 +291,9 @@ class ChainDriver:
         """Measure the temperature, C, where the rail can; stop the chips above the limit of their table.
 
         Raises:
-            DeviceError: it is too hot; the chips were told to halt.
+            DeviceError: it is too hot, or no number; the chips were told to halt. Also where the rail does not answer.
         """
-        celsius = None if self.rail is None else self.rail.temperature()
-        limit = self.spec.temperature_limit.value
-        if celsius is not None and celsius > limit:
-            if self.setup is not None:
-                self.halt()
-            raise DeviceError(
-                f"{self._url}: {self.spec.name} at {celsius:.1f} C, its limit is {limit:g} C; halted: cool it, "
-                "lower voltage or frequency"
-            )
-        return celsius
+        return self._guard.check()
 
     # ------------------------------------------------------------------------------------------ jobs and results
 
@@ -335,17 +321,20 @@ class ChainDriver:
         self._wire.port.write(encode(JobFrame.of(job)))
 
     def receive(self, timeout: float = 1.0, most: int = 4096) -> list[Result]:
-        """Results that have come; waits for the first of them.
+        """Results that have come, at most `most`; waits for the first of them.
 
         Raises:
+            SpecError: a time or number that is none.
             DeviceTimeoutError: none within `timeout` seconds.
-            DeviceError: the port is lost, or the chips are too hot.
+            DeviceError: the port is lost, and what came before is taken; or the chips are too hot.
         """
-        self._guard()
-        end = time.monotonic() + timeout
+        end = time.monotonic() + check_seconds("receive(timeout)", timeout)
+        check_whole("receive(most)", most, MAX_FRAMES)
         found: list[Stamped] = []
         while not found:
-            self._wire.port.check()
+            self._guard.watch()
+            if self._wire.port.results.empty():
+                self._wire.port.check()
             try:
                 found.append(self._wire.port.results.get(timeout=max(0.0, min(0.1, end - time.monotonic()))))
             except queue.Empty:
@@ -396,10 +385,15 @@ class ChainDriver:
             DeviceError: the port does not come back, or the chain does not.
         """
         setup = self._brought_up("reconnect")
-        self._wire.port.close()
+        check_whole("reconnect(attempts)", attempts, 1 << 20)
+        check_seconds("reconnect(wait)", wait)
+        old = self._wire.port
+        old.close()
+        self._before = (self.dropped, self.damaged)
+        old.decoder.dropped = old.decoder.damaged = 0
         for attempt in range(1, attempts + 1):
             try:
-                self._wire = Session(self._url, setup.baud, self.timeout, self.pace)
+                self._wire = Session(self._url, setup.baud, self.timeout, self.pace, old)
                 # Chips that were reset answer in nine bytes until this is set; for others nothing changes.
                 self._wire.write(Register.VERSION_MASK, version_mask_word())
                 there = self.present()
@@ -436,6 +430,10 @@ class ChainDriver:
         return [answer.value for answer in self._ask(register, chip)]
 
     # ------------------------------------------------------------------------------------------ inside
+
+    def _halt_if_up(self) -> None:
+        if self.setup is not None:
+            self.halt()
 
     def _allow(self, quantity: str, value: float) -> None:
         self.spec.check_setting(quantity, value)  # type: ignore[arg-type]
@@ -492,8 +490,3 @@ class ChainDriver:
         chip = min(response.address // address_interval(chips), chips - 1) if chips > 1 else 0
         job_id = response.job_id(self._slot_bits)
         return Result(stamped.t_us, chip, job_id, response.nonce, response.version_bits, response)
-
-    def _guard(self) -> None:
-        if self.rail is not None and time.monotonic() - self._looked > GUARD_S:
-            self._looked = time.monotonic()
-            self.check_temperature()

@@ -63,7 +63,7 @@ def emulated_chain(
 
     Parameters:
         name: preset of the chip: BM1366 or BM1370.
-        chips: length of the chain; a power of two gives each chip the address that its nonces show.
+        chips: length of the chain. Each chip searches from the address that hosts give it, so its nonces show it.
         zero_bits: zero bits of a result of difficulty 1. Below 24 every header is hashed: the chips have 4 cores of 8
             small cores, sweep 2**16 times fewer nonces and count 2**16 times slower, so that batches last as long as on
             the real chip; one chip makes 240,000 hashes a second at 485 MHz. From 24 on the chip is of full size and

@@ -182,7 +182,8 @@ class _Miner:
         stay = ~self.kill
         active.next <<= pyrtl.select(issue, ~last, active) & stay
         again = last if rolls else const(0, 1)
-        waiting.next <<= (pyrtl.select(issue, again, waiting) & ~self.rst) | self.start
+        # Of both at one edge the reset wins, whatever the front.
+        waiting.next <<= (pyrtl.select(issue, again, waiting) | self.start) & ~self.rst
         self.counter, self.fresh, self.issue = counter, fresh, issue
         if rolls:
             self._roll()

@@ -756,7 +756,7 @@ module sha256d_unroll2 (
     v0_w14 <= (n175 ? head14 : (roll_busy ? v0_w15 : v0_w14));
     v0_w15 <= (n175 ? head15 : (roll_busy ? n213 : v0_w15));
     valid_now <= n43;
-    waiting <= (((n2 ? n3 : waiting) & ~rst) | start);
+    waiting <= (((n2 ? n3 : waiting) | start) & ~rst);
   end
 endmodule
 

@@ -18,9 +18,10 @@ def setpoints(plan: Plan, captures: Iterable[Capture]) -> Gate:
     """Voltage and clock read back as they were set, at every set point."""
     limits = plan["gates"]
     points = [capture.setpoint for capture in captures]
-    volts = max((abs(p.volts - p.volts_asked) * 1e3 for p in points), default=0.0)
-    clock = max((abs(p.hertz / p.hertz_asked - 1) for p in points), default=0.0)
-    worst = max(volts / limits["voltage_mv"], clock / limits["frequency"])
+    # NumPy's: a set point that was not measured is NaN, which Python's max may pass over.
+    volts = float(np.max([0.0, *(abs(p.volts - p.volts_asked) * 1e3 for p in points)]))
+    clock = float(np.max([0.0, *(abs(p.hertz / p.hertz_asked - 1) for p in points)]))
+    worst = float(np.max([volts / limits["voltage_mv"], clock / limits["frequency"]]))
     text = (
         f"set points read back off by up to {volts:.3g} mV and {clock:.2%} "
         f"(limits {limits['voltage_mv']:g} mV, {limits['frequency']:.1%})"

@@ -17,6 +17,9 @@ FILE = "preregistration.json"
 SECTIONS = ("gates", "capture", "setpoints", "h0", "h1", "h2", "h3", "h4", "h5", "controls")
 HYPOTHESES = ("H0", "H1", "H2", "H3", "H4", "H5")
 TESTS = (*HYPOTHESES, "H3 correlation")
+# Below these a rule means nothing: hits are compared between replays, an envelope and a trial have a spread, and the task
+# of H5, which comes last, would be refused after a day of data.
+FEWEST = {("h0", "replays"): 2, ("h1", "bootstraps"): 20, ("h4", "trials"): 2, ("h5", "steps"): 100}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Plan:
                 raise SpecError(f"plan: {name}={self.table.get(name)} must lie between 0 and 1")
         if self.table.get("chips", 0) < 2 or self.table.get("sessions", 0) < 2:
             raise SpecError("plan: chips and sessions must be 2 or more; one chip alone confirms nothing")
+        for (section, name), least in FEWEST.items():
+            if not self.table[section].get(name, 0) >= least:
+                raise SpecError(
+                    f"plan: [{section}] {name}={self.table[section].get(name)}: give {least} or more"
+                )
         whole = {"plan": self.table, "seed": self.seed, "labels_sha256": self.key_digest}
         text = (json.dumps(whole, sort_keys=True, indent=1) + "\n").encode()
         object.__setattr__(self, "text", text)

@@ -59,6 +59,16 @@ class Spec:
                 raise SpecError(f"{name}={getattr(self, name)}: give a number, or 0 for the plan's")
         if self.session_s and not 30 <= self.session_s <= LONGEST_S:
             raise SpecError(f"session_s={self.session_s:g}: a session takes 30 to {LONGEST_S:g} s")
+        if self.drawn < -1:
+            raise SpecError(
+                f"drawn={self.drawn}: give a seed of 0 or more, or -1 where every header is hashed"
+            )
+        if not self.port:
+            for name in ("rail", "store"):
+                if getattr(self, name):
+                    raise SpecError(
+                        f"{name}={getattr(self, name)!r} without port: emulated chips have none; name the board's --set port=..."
+                    )
         if self.port and not self.rail:
             raise SpecError(
                 f"port={self.port!r} without rail: voltages that are not read back prove nothing; name the board, such as "

@@ -122,11 +122,18 @@ def test_a_port_without_a_rail_is_refused(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    "setting", ["plant=magic", "fault=magic", "session_s=1", "trials=-1", "plan=nowhere.toml"]
-)
-def test_what_does_not_fit_is_refused(tmp_path: Path, setting: str) -> None:
+    "setting",
+    [
+        "plant=magic", "fault=magic", "session_s=1", "trials=-1", "plan=nowhere.toml", "session_s=nan", "steps=99",
+        "drawn=-2", "rail=http://192.0.2.7", "store=events.sqlite",
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--set", setting]
     assert main(["run", "silicon_heartbeat", "--out", str(tmp_path / "out"), *words]) in (1, 2)
+    assert setting.split("=")[0] in capsys.readouterr().err
 
 
 def test_power_is_said_before_any_datum(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,24 @@ def test_an_open_gate_lets_the_test_speak(name: str) -> None:
     gate = GATES[name][1](part("gates"), plan, got)
     assert gate.passed
     assert verdict_with(gate, plan).text == "confirmed"
+
+
+def test_one_set_point_that_was_not_measured_shuts_the_gate() -> None:
+    """Whatever its place: Python's max passes over a NaN that comes second."""
+    plan, got = capture()
+    for place in range(3):
+        points = [
+            replace(got.setpoint, volts=math.nan if n == place else got.setpoint.volts) for n in range(3)
+        ]
+        assert not part("gates").setpoints(plan, [replace(got, setpoint=point) for point in points]).passed
+
+
+@pytest.mark.parametrize(
+    "size", [{"h0__replays": 1}, {"h1__bootstraps": 3}, {"h4__trials": 1}, {"h5__steps": 99}]
+)
+def test_a_size_that_makes_a_rule_meaningless_is_refused_before_data(size: dict[str, int]) -> None:
+    with pytest.raises(SpecError, match="or more"):
+        small_plan(**size)
 
 
 def test_too_few_events_give_not_tested() -> None:

@@ -111,6 +111,10 @@ def test_chips_end_by_themselves_when_the_time_is_over(capsys: pytest.CaptureFix
         (["chip"], "either --pty or --tcp"),
         (["chip", "--pty", "--tcp", "0"], "either --pty or --tcp"),
         (["chip", "--pty", "--drop", "2"], "Faults(drop=2.0)"),
+        (["chip", "--pty", "--seconds", "nan"], "--seconds nan"),
+        (["chip", "--pty", "--seconds", "-1"], "--seconds -1"),
+        (["capture", "--port", "/dev/nothing", "--out", "a.sqlite", "--seconds", "nan"], "seconds=nan"),
+        (["capture", "--port", "/dev/nothing", "--out", "a.sqlite", "--interval", "nan"], "interval=nan"),
         (["capture", "--port", "x", "--out", "a.sqlite", "--voltage", "1.2"], "--axeos"),
         (["capture", "--port", "/dev/nothing", "--out", "none/a.sqlite"], "folder"),
     ],
@@ -150,3 +154,39 @@ def test_a_frequency_beyond_the_limits_is_refused(capsys: pytest.CaptureFixture[
     chips.communicate(timeout=PATIENCE)
     assert code == 2
     assert "outside of its safe range 400 to 575 MHz" in capsys.readouterr().err
+
+
+def test_a_second_capture_into_the_same_file_finds_other_results(port: str, tmp_path: Path) -> None:
+    out = tmp_path / "run.sqlite"
+    for total in (100, 200):
+        words = [*CAPTURE, "--port", port, "--out", str(out), "--events", "100"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        with EventStore(out) as store:
+            # The first capture halted the chips, so that nothing of it is left when the second one begins.
+            assert store.counts()["valid"] == store.count() >= total
+            assert len({job.key for _, job in store.jobs()}) == store.count_jobs()
+
+
+def test_results_of_another_difficulty_are_not_added_to_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "run.sqlite"
+    with EventStore(out, {"model": "BM1366", "zero_bits": "32", "mask": "1"}) as store:
+        assert store.count() == 0
+    chips, address = started("--pty")
+    code = main(["reservoir", "capture", "--port", address, "--out", str(out), "--mask", "256"])
+    chips.send_signal(signal.SIGINT)
+    chips.communicate(timeout=PATIENCE)
+    assert code == 2
+    assert "captured with mask 1, not 256; give another --out" in capsys.readouterr().err
+
+
+def test_an_attempt_that_failed_binds_its_file_to_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "run.sqlite"
+    assert main(["reservoir", "capture", "--port", "/dev/nothing", "--out", str(out), "--mask", "4"]) == 1
+    with EventStore(out) as store:
+        assert store.meta == {}
+    assert "is it there" in capsys.readouterr().err

@@ -30,6 +30,7 @@ class Stretch:
         self._at = bisect_left(self._times, t, first)
         return self._hits[first : self._at]
 
-    def next(self) -> int:
-        """Time of the next result, or the end, fs."""
-        return self._times[self._at] if self._at < len(self._times) else self.end
+    def next(self, n: int = 1) -> int:
+        """Time of the n-th result from now, or the end, fs."""
+        at = self._at + n - 1
+        return self._times[at] if at < len(self._times) else self.end

@@ -9,17 +9,20 @@ from hwmodel.errors import SpecError
 from hwmodel.reservoir.chips import ChipSpec
 from hwmodel.reservoir.job import Job
 
+ADDRESSES = 256
+
 
 @dataclass(frozen=True)
 class Place:
     """A chip at its address in a chain, and how far it sweeps.
 
-    In a chain of n chips the top log2(n) bits of the counter, rounded up, are the chip's address, so that the chips
-    share the search.
+    In a chain of n chips chip k has address k * (256 // n), as hosts give them, and begins at the counter whose top 8
+    bits are that address. It sweeps the counter's range over n rounded up to a power of two, as the sweep register makes
+    it; so no two chips hash the same, and the address over 256 // n is the number of the chip.
 
     Parameters:
         spec: the chip.
-        address: 0 to chips - 1.
+        address: number of the chip, 0 to chips - 1.
         chips: number of chips in the chain.
         limit: most counter steps of a sweep, from the register that limits it; None for all.
         gap: counter steps between two sweeps.
@@ -29,8 +32,8 @@ class Place:
 
     Example:
         >>> from hwmodel.reservoir.chips import BM1366
-        >>> Place(BM1366).sweep == 2**25, Place(BM1366, 3, 6).sweep == 2**22
-        (True, True)
+        >>> Place(BM1366).sweep == 2**25, Place(BM1366, 3, 6).sweep == 2**22, Place(BM1366, 3, 6).base == 126 << 17
+        (True, True, True)
     """
 
     spec: ChipSpec
@@ -57,7 +60,7 @@ class Place:
     @property
     def base(self) -> int:
         """Counter at the beginning of a sweep."""
-        return self.address << self.running_bits
+        return (self.address * (ADDRESSES // self.chips) << self.spec.counter_bits) // ADDRESSES
 
     @property
     def sweep(self) -> int:

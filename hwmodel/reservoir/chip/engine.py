@@ -22,7 +22,7 @@ from hwmodel.reservoir.chip.uart import Uart
 from hwmodel.reservoir.chips import BM1366, ChipSpec
 from hwmodel.reservoir.header import scan_order
 from hwmodel.reservoir.job import Job
-from hwmodel.units import Frequency, Time, format_time
+from hwmodel.units import NEVER, Frequency, Time, format_time
 
 __all__ = ["ChipResult", "HashingChip", "HashingChipSpec", "pack_result", "unpack_result"]
 
@@ -234,6 +234,10 @@ class ChipEngine:
     def next_event(self) -> int:
         """Time of the next step at which a result may come, or of the end of a frame that is still to be recorded."""
         return min(self._hit, self._pending[0][0]) if self._pending else self._hit
+
+    def sends(self, n: int) -> int:
+        """Time in fs before which the n-th frame from now does not end, if no message comes."""
+        return min(NEVER, self._model.next_hit(n) + int(self._line.frame))
 
     def state(self) -> State:
         """Registers, settings, and the last frames."""

@@ -267,10 +267,10 @@ class ChipModel:
         found |= {0x4C: int(table[:, 1].sum()), 0x8C: int(table.sum())}
         return {name: value & 0xFFFFFFFF for name, value in found.items()}
 
-    def next_hit(self) -> int:
-        """Time in fs before which no result comes that is not worked out, or NEVER; with errors the earliest candidate."""
+    def next_hit(self, n: int = 1) -> int:
+        """Time in fs before which the n-th result from now does not come, or NEVER; with errors the earliest candidate."""
         if self._plain and (ahead := self._look_ahead()) is not None:
-            return ahead.next()
+            return ahead.next(n)
         waiting = [int(hits["t"].min()) for hits in self._waiting if len(hits)]
         return min([*waiting, self._next_poll(), self._next_candidate()])
 

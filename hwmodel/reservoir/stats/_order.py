@@ -31,7 +31,7 @@ def dfa(series: npt.ArrayLike) -> Estimate:
     its sd falls but slowly with n, since the longest windows are always ten.
 
     Raises:
-        StimulusError: fewer than 100 values.
+        StimulusError: fewer than 100 values, or all of them equal.
 
     Example:
         >>> dfa(np.tile([1.0, 2.0], 60)).value < 0.2
@@ -43,6 +43,8 @@ def dfa(series: npt.ArrayLike) -> Estimate:
     )
     mean += 0.5
     value = _dfa(x)
+    if math.isnan(value):
+        raise StimulusError("dfa: all values are equal, or nearly; there is nothing that fluctuates")
     return Estimate(value, mean, sd, mean - 0.5, len(x), normal_p((value - mean) / sd))
 
 

@@ -16,7 +16,7 @@ __all__ = ["Spectrum", "lomb_scargle", "power_spectrum", "rayleigh", "rayleigh_s
 
 MAX_BINS = 1 << 26
 OVERSAMPLING = 8
-"""Bins a period of the highest frequency of a scan; binning lowers the power there by 5 %, which is mended."""
+"""Bins a period of the highest frequency of a scan; binning lowers the power of a modulation there by 5 %."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,11 @@ def _rayleigh_p(z: float, n: int) -> float:
 def rayleigh_scan(times: npt.ArrayLike, low: float, high: float) -> Spectrum:
     """Rayleigh power n R**2 over a band, at steps of one over the observation, by FFT of fine counts.
 
-    Null: exponential of mean 1 at each frequency. What binning takes away is given back.
+    Null: exponential of mean 1 at each frequency, which binning leaves as it is: events that have nothing to do with
+    each other are n vectors of length 1 in whatever direction, and their power has mean n. Of a modulated rate the mean
+    vector falls by sinc(f w) with bins of w seconds, because a bin takes in phases of 2 pi f w; 1 - sinc**2 is 5 % of the
+    power at `high` and less below. It is not given back, for that would raise the null as well. The last event only
+    closes the observation: at steps of one over it, it has the phase of the first.
 
     Parameters:
         times: seconds, not falling.
@@ -189,10 +193,11 @@ def rayleigh_scan(times: npt.ArrayLike, low: float, high: float) -> Spectrum:
     bins = (
         -(-bins // step) * step
     )  # small factors: a large prime would take the transform a hundred times longer
-    place = np.minimum(((t - t[0]) * (bins / span)).astype(np.int64), bins - 1)
+    inside = t[t < t[-1]]
+    place = np.minimum(((inside - t[0]) * (bins / span)).astype(np.int64), bins - 1)
     power = np.abs(np.fft.rfft(np.bincount(place, minlength=bins).astype(np.float64))) ** 2
     frequencies = np.arange(len(power)) / span
     band = (frequencies >= low) & (frequencies <= high)
     frequencies = frequencies[band]
-    found = power[band] / len(t) / np.sinc(frequencies * span / bins) ** 2
-    return _highest(frequencies, found, 1.0, 1.0, len(t), math.exp(-float(found.max())), len(found))
+    found = power[band] / len(inside)
+    return _highest(frequencies, found, 1.0, 1.0, len(inside), math.exp(-float(found.max())), len(found))

@@ -160,9 +160,11 @@ def test_a_row_can_be_neither_changed_nor_removed(tmp_path: Path, work: str) -> 
 
 def test_a_group_is_added_whole_or_not_at_all(tmp_path: Path) -> None:
     with EventStore(tmp_path / "a.sqlite") as store:
-        broken = Event(0, 0, 8, 1, 2, bytes(80), None, "valid")  # type: ignore[arg-type]
-        with pytest.raises(OutputError):
-            store.append([event(1), broken])
+        store._base.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON events WHEN NEW.nonce = 2 BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        with pytest.raises(OutputError, match="full"):
+            store.append([event(1), event(2)])
         assert store.count() == 0
         store.append([event(1)])
         assert store.count() == 1
@@ -338,7 +340,7 @@ def test_every_kind_of_fault_gets_its_label(tmp_path: Path) -> None:
         counts = store.counts()
         assert done.labels == counts
         assert sum(counts.values()) == done.events >= 1500
-        assert counts["valid"] > counts["duplicate"] > 50
+        assert counts["valid"] > counts["duplicate"] > 25
         assert counts["stale"] > 0
         for e in store.events():
             reached = CHECK(BlockHeader.unpack(e.header)) >= 65535 / 65536
@@ -366,9 +368,10 @@ def test_a_connection_that_breaks_is_taken_up_again(tmp_path: Path) -> None:
                 cut = True
                 board.call(lambda chain, t: board.disconnect())
 
-        done = captured(board, store, events=300, progress=progress)
+        # So many that those which came before the cut, and are taken first, are not enough.
+        done = captured(board, store, events=2000, progress=progress)
         assert (done.reconnects, cut) == (1, True)
-        assert store.counts()["valid"] > 250
+        assert store.counts()["valid"] > 1500
 
 
 def test_a_duplicate_across_two_captures_is_seen(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_temperature_is_that_of_the_chip_or_none(board: tuple[Board, str]) -
     assert rail.temperature() is None
 
 
-@pytest.mark.parametrize("reply", [b"<html>", b"[]", b"{}"])
+@pytest.mark.parametrize("reply", [b"<html>", b"[]", b"{}", b'{"coreVoltageActual": NaN}'])
 def test_what_is_no_axeos_is_named(board: tuple[Board, str], reply: bytes) -> None:
     board[0].reply = reply
     with pytest.raises(DeviceError, match=r"AxeOS|measures no core voltage"):

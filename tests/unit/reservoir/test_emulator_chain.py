@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwmodel.errors import SpecError
 from hwmodel.reservoir import _emulator_chain
+from hwmodel.reservoir.chip import Place
 from hwmodel.reservoir.chip.model import ChipModel
 from hwmodel.reservoir.chip.uart import serialise
-from hwmodel.reservoir.chips import BM1366, BM1397
+from hwmodel.reservoir.chips import BM1366, BM1397, small_chip
 from hwmodel.reservoir.emulator import EmulatedChain, Faults, emulated_chain, oracle_for
 from hwmodel.reservoir.job import Job
 from hwmodel.reservoir.wire import (
@@ -27,9 +31,14 @@ from hwmodel.reservoir.wire import (
     pll_word,
 )
 from hwmodel.units import MHz, Time
+from tests.unit.reservoir.wire.strategies import FRAMES
 
 MS, S = 10**12, 10**15
 JOB = Job(8, 0x20000000, bytes(range(32)), bytes(range(32, 64)), 1_700_000_000, 0x17034219)
+
+WRITES = st.tuples(
+    st.sampled_from([0x08, 0x10, 0x14, 0x18, 0x28, 0x3C, 0xA4]), st.integers(0, 2**32 - 1)
+).map(lambda pair: encode(Command.write(*pair)))
 
 
 def bytes_of(commands: list[Command]) -> bytes:
@@ -283,3 +292,79 @@ def test_a_drawn_chip_has_full_speed_and_its_results_check() -> None:
     check = oracle_for(32, 3).check
     assert all(check(JOB.header(r.nonce, r.version_bits)) >= 0.9999 for r in found)
     assert max(r.core for r in found) > 100
+
+
+# ------------------------------------------------------------------------------------------ what hosts may send
+
+
+@pytest.mark.parametrize("chips", range(1, 9))
+def test_a_result_carries_the_address_of_its_chip(chips: int) -> None:
+    """Against the rule of firmware: the 8 bits below the core over the step of the addresses."""
+    chain = emulated_chain(chips=chips, zero_bits=32)
+    chain.model.set_job(Time(0), JOB)
+    hits = chain.model.run(Time(S))
+    named = [NonceResponse(int(h["nonce"])).address // (256 // chips) for h in hits]
+    assert named == hits["chip"].tolist()
+    assert set(named) == set(range(chips))
+
+
+@given(st.integers(1, 256), st.integers(8, 25))
+def test_chips_of_a_chain_never_sweep_the_same_counters(chips: int, counter_bits: int) -> None:
+    spec = small_chip(counter_bits=counter_bits)
+    places = [Place(spec, n, chips) for n in range(chips)]
+    for one, next_one in pairwise(places):
+        assert one.base + one.sweep <= next_one.base
+    assert places[-1].base + places[-1].sweep <= 1 << counter_bits
+
+
+def test_the_short_sweep_of_factory_firmware_is_one_of_a_shrunk_chip_too() -> None:
+    chain = emulated_chain(zero_bits=8)
+    begin = started(chain)
+    chain.receive(begin, bytes_of([Command.write(0x10, 0x151C)]) + encode(JobFrame.of(JOB)))
+    found = timed(chain, begin, 10 * MS, begin + S)
+    assert len(found) > 100
+    assert all(oracle_for(8).check(JOB.header(r.nonce, r.version_bits)) >= 65535 / 65536 for _, r in found)
+
+
+def test_sweeps_of_a_full_chip_are_no_shorter_than_can_be_emulated() -> None:
+    chain = emulated_chain(zero_bits=32)
+    for word, ticks in ((1, 4096), (4096, 4096), (0x151C, 0x151C), (0, 0)):
+        chain.receive(0, encode(Command.write(0x10, word)))
+        chain.receive(0, encode(JobFrame.of(JOB)))
+        assert chain.model.places[0].sweep == int(ticks * 485e6 * 2 / 25e6)
+
+
+def test_a_sweep_of_zero_halts_at_once_and_the_next_job_does_not_begin() -> None:
+    chain = emulated_chain(zero_bits=8)
+    begin = started(chain)
+    chain.receive(begin, encode(JobFrame.of(JOB)))
+    chain.receive(begin + S // 2, encode(Command.write(0x10, 0)))
+    before = chain.results
+    assert before > 100
+    chain.receive(begin + S, encode(JobFrame.of(JOB)))
+    chain.due(begin + 2 * S)
+    assert chain.results == before
+
+
+def test_a_version_mask_with_holes_is_passed_over() -> None:
+    chain = emulated_chain(zero_bits=8)
+    begin = started(chain)
+    chain.receive(begin, bytes_of([Command.write(0xA4, 0x9000F0F1)]) + encode(JobFrame.of(JOB)))
+    assert chain.ignored == 1
+    assert timed(chain, begin, 10 * MS, begin + S)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, MS), FRAMES.map(encode) | WRITES | st.binary(max_size=20)), max_size=25)
+)
+def test_no_bytes_of_a_host_stop_the_chips(sent: list[tuple[int, bytes]]) -> None:
+    chain, t = emulated_chain(chips=2, zero_bits=32), 0
+    for wait, data in sent:
+        t += wait
+        chain.receive(t, data)
+        chain.due(t)
+    chain.idle(t)
+    chain.receive(t, encode(Command.read(0)))
+    seen = [answer for answer in decode(chain.due(t + S)) if isinstance(answer, RegisterResponse)]
+    assert len([answer for answer in seen if answer.value >> 16 == 0x1366]) >= 2

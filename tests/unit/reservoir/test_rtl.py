@@ -193,6 +193,53 @@ def test_a_reset_stops_the_search() -> None:
     assert not any(out["valid"] for out in shown)
 
 
+@pytest.mark.parametrize("front", ["midstate", "version"])
+def test_of_a_start_and_a_reset_at_one_edge_the_reset_wins(front: Any) -> None:
+    design = pipeline(16, 2, front=front, counter_bits=4, zero_bits=1)
+    pins = design.inputs(HEADER)
+    shown = stepped(design, chain([pins | {"start": 1, "rst": 1}], repeat(pins, 600)))
+    assert not any(out["valid"] for out in shown)
+    again = stepped(design, chain([pins | {"start": 1, "rst": 1}, pins | {"start": 1}], repeat(pins, 600)))
+    assert any(out["valid"] for out in again)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from([(4, 1), (8, 2), (16, 4)]),
+    st.sampled_from(["midstate", "version"]),
+    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(1, 250), st.sampled_from(["start", "rst", "both"])), max_size=4),
+    st.integers(1, 6),
+)
+def test_starts_and_resets_at_any_edge_leave_what_a_plain_search_gives(
+    layout: tuple[int, int], front: Any, gap: int, waits: list[tuple[int, str]], left: int
+) -> None:
+    """Against hashlib: sweeps that begin `left` counters before 2**32, each job cut off by the next event."""
+    gap = gap if front == "version" else 0
+    design = pipeline(*layout, front=front, zero_bits=2, gap=gap)
+    spec, first, edge = design.spec, (1 << 32) - left, 0
+    events = [(0, "start")] + [(edge := edge + wait, what) for wait, what in waits]
+    end = edge + 700
+    expected: dict[int, tuple[int, int]] = {}
+    for number, (begin, what) in enumerate(events):
+        until = events[number + 1][0] if number + 1 < len(events) else end
+        header = bytes([number]) * 80
+        for step in range(end if what == "start" else 0):
+            batch, count = divmod(step, spec.batch_steps(first)) if front == "version" else (0, step)
+            at = begin + spec.lead + step * spec.interval + spec.latency
+            if at >= until or (front == "midstate" and count >= left):
+                break
+            if count < left:
+                data, nonce = header_of(header, 0, first + count, batch, spec)
+                expected[at] = (nonce, int.from_bytes(sha256d(data), "little") >> 254 == 0)
+    pins: list[dict[str, int]] = [{} for _ in range(end + 1)]
+    for number, (begin, what) in enumerate(events):
+        given_ = {"start": int(what != "rst"), "rst": int(what != "start")}
+        pins[begin] = design.inputs(bytes([number]) * 80, first) | given_
+    shown = enumerate(stepped(design, iter(pins)))
+    assert {at: (out["nonce"], out["hits"]) for at, out in shown if out["valid"]} == expected
+
+
 # ------------------------------------------------------------------------------------------------- hits
 
 

@@ -177,7 +177,7 @@ def test_nonces_carry_core_and_counter() -> None:
     found = SampledHash(16).hits(JOB, Place(BM1366, 3, 6), 0, 50)
     words = scan_order(found["nonce"]).astype(np.int64)
     np.testing.assert_array_equal(words >> 25, found["core"])
-    np.testing.assert_array_equal(words & (2**25 - 1), (3 << 22) + found["position"])
+    np.testing.assert_array_equal(words & (2**25 - 1), (3 * 42 << 17) + found["position"])
     assert found.dtype == FOUND
 
 
