@@ -212,9 +212,9 @@ class CheckReport:
     def __str__(self) -> str:
         from hwmodel.units import NEVER, format_time
 
-        window = (
-            "no links: the window is free"
+        smallest = (
+            "no links: no lookahead to keep"
             if self.lookahead == NEVER
-            else f"window = {format_time(self.lookahead)}"
+            else f"smallest lookahead = {format_time(self.lookahead)}"
         )
-        return "\n".join([*self.links, window, *(f"warning: {w}" for w in self.warnings)])
+        return "\n".join([*self.links, smallest, *(f"warning: {w}" for w in self.warnings)])

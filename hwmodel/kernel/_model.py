@@ -81,8 +81,8 @@ class Model(Component):
     ) -> None:
         kind = type(self)
         where = f"{kind.__name__} '{name}'"
-        ports = _make_ports(kind.inputs if inputs is None else inputs, "in", name, where)
-        ports += _make_ports(kind.outputs if outputs is None else outputs, "out", name, where)
+        ports = make_ports(kind.inputs if inputs is None else inputs, "in", name, where)
+        ports += make_ports(kind.outputs if outputs is None else outputs, "out", name, where)
         super().__init__(name, ports, spec)
         check_spec(spec, where)
         self._declared = tuple(_declared(kind, values, where).items())
@@ -208,8 +208,8 @@ class Model(Component):
                 raise SpecError(f"{where}: '{signal}' is a port, which is recorded anyway; rename the signal")
 
 
-def _make_ports(given: Ports, direction: Direction, owner: str, where: str) -> list[Port]:
-    """Read ports as a model's class names them."""
+def make_ports(given: Ports, direction: Direction, owner: str, where: str) -> list[Port]:
+    """Read ports as models and processes name them: `where` is for errors."""
     if isinstance(given, str) or not isinstance(given, Mapping | Sequence):
         raise SpecError(
             f"{where}: {direction}puts={given!r}: give names with protocols, as in {{'a': 'pulse'}}, or a list"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hwmodel.errors import WiringError
-from hwmodel.kernel._buffers import OUT_PORT, OUT_T, OUT_VALUE, Inbox, Outbox, Rows
+from hwmodel.kernel._buffers import OUT_PORT, OUT_T, OUT_VALUE, Inbox, Outbox, Rows, T
 from hwmodel.kernel._component import Component, Engine
 from hwmodel.kernel._drive import AHEAD, Drive
 from hwmodel.kernel._trace import Recorder
@@ -39,14 +39,18 @@ class Node:
         "engine",
         "fed",
         "feeds",
+        "hops",
         "inbox",
         "leap",
+        "needs",
         "next_event",
         "outbox",
+        "own",
         "reach",
         "reaction",
         "recorder",
         "routes",
+        "sends",
     )
 
     def __init__(
@@ -56,11 +60,14 @@ class Node:
         self.engine = engine
         self.advance: Callable[[int], None] = engine.advance
         self.next_event = engine.next_event
+        self.needs: Callable[[], int] | None = getattr(engine, "needs", None)  # messages before it can send
+        self.sends: Callable[[int], int] | None = getattr(engine, "sends", None)  # not before, if none comes
         self.inbox = inbox
         self.outbox = outbox
         self.recorder = recorder
         self.routes: tuple[tuple[Route, ...], ...] = ()  # links of each output, by its number
         self.due = 0  # time of the next local event, message or stimulus
+        self.own = 0  # time of the next local event
         self.done = 0  # time up to which it was run last
         self.reaction = component.reaction  # from a message to what it causes to be sent, fs
         self.feeds: list[Feed] = []
@@ -68,6 +75,9 @@ class Node:
         self.behind: tuple[
             tuple[Node, int], ...
         ] = ()  # nodes whose messages can come here, by the shortest way, fs
+        # Nodes that its links lead to, with the way over each and back, fs; and how many links, where no others lead
+        # there and the node may say how many messages it needs. Empty where that would change nothing.
+        self.hops: tuple[tuple[Node, int, int], ...] = ()
         self.reach = NEVER  # how far it may ever run ahead at once, fs
         self.leap = NEVER  # how far at its next turn
 
@@ -78,7 +88,16 @@ class Node:
     def look(self) -> None:
         """Ask engine, inbox and stimuli for their next time."""
         self.fed = min((feed.due for feed in self.feeds), default=NEVER)
-        self.due = min(int(self.next_event()), self.inbox.next_time(), self.fed)
+        self.own = int(self.next_event())  # sums with NumPy's would overflow at NEVER
+        self.due = min(self.own, self.inbox.next_time(), self.fed)
+
+    def sends_from(self) -> int:
+        """Time before which it sends nothing, unless a message comes that is not there yet."""
+        first, inbox = min(self.inbox.next_time(), self.fed), self.inbox  # puts the messages in order
+        if self.needs is not None and self.fed == NEVER and (missing := self.needs()) > 1:
+            at = inbox.head + missing - 1
+            return inbox.rows.item(at, T) + self.reaction if at < inbox.tail else NEVER
+        return min(self.own, first + self.reaction)
 
     def fill(self, t1: int) -> None:
         """Put the messages of stimuli before `t1`, and some more, into the inbox."""
@@ -151,11 +170,11 @@ class Plan:
             return False
         if any(node.behind for node in self.nodes):
             return True
-        place = {id(node): n for n, node in enumerate(self.nodes)}
+        place = {node: n for n, node in enumerate(self.nodes)}
         ways = np.full((len(place), len(place)), NEVER, np.int64)
         for n, node in enumerate(self.nodes):
             for route in node.links():
-                to = place[id(route.target)]
+                to = place[route.target]
                 ways[n, to] = min(ways[n, to], route.latency)
         for k in range(len(place)):
             # Two halves of NEVER still fit into 64 bits.
@@ -165,6 +184,7 @@ class Plan:
         for n, node in enumerate(self.nodes):
             nearest = sorted((int(w), k) for k, w in enumerate(ways[:, n]) if w < NEVER)
             node.behind = tuple((self.nodes[k], w) for w, k in nearest)
+            node.hops = self._hops(node, {to: int(ways[k, n]) for to, k in place.items()})
             longest = max((route.latency for route in node.links()), default=NEVER)
             around = int(ways[n, n])  # in a loop it goes no further than that
             node.reach = min(
@@ -173,6 +193,17 @@ class Plan:
             # Nobody knows yet how much it sends; what sends nothing may run as far as it likes.
             node.leap = self.lookahead if node.links() else NEVER
         return True
+
+    def _hops(self, node: Node, back: dict[Node, int]) -> tuple[tuple[Node, int, int], ...]:
+        """What `_beyond` needs, from the shortest ways back to a node."""
+        hops = []
+        for target in {route.target: 0 for route in node.links()}:
+            lines = [route.latency for route in node.links() if route.target is target]
+            others = any(route.target is target for k in self.nodes if k is not node for route in k.links())
+            alone = target is not node and not others and target.needs is not None
+            way = min(NEVER, min(lines) + target.reaction + back[target])
+            hops.append((target, way, len(lines) if alone else 0))
+        return tuple(hops) if node.sends is not None and any(lines for _, _, lines in hops) else ()
 
     def turn(self, most: int, until: int) -> bool:
         """Let the engine that is last run as far as no message can reach it; False when nothing is left before `until`.
@@ -187,14 +218,15 @@ class Plan:
                 last, due = node, node.due
         if last is None:
             return False
-        end = due + (most if most < last.leap else last.leap)
-        if end > until:
-            end = until
+        end = far = min(due + (most if most < last.leap else last.leap), until)
         for node, way in last.behind:  # the nearest first
             if due + way >= end:
                 break
-            if node.due + way < end:
-                end = node.due + way
+            sends = node.due if node is not last else last.sends_from()
+            if sends + way < end:
+                end = sends + way
+        if end < far and last.hops:
+            end = self._beyond(last, far)
         self.first = self.now = due
         if last.fed < end:
             end = self._fed(last, end)
@@ -205,6 +237,26 @@ class Plan:
             last.leap = min(2 * last.leap, last.reach)
         self.windows += 1
         return True
+
+    def _beyond(self, last: Node, far: int) -> int:
+        """How far an engine can run at most, up to `far`, where a receiver needs several messages before it sends.
+
+        Up to the first message that comes back, an engine's sends are as it foresees them: so this is no guess.
+        """
+        assert last.sends is not None
+        changed = min(last.inbox.next_time(), last.fed) + last.reaction  # from then on it may send otherwise
+        silent = []
+        for target, way, lines in last.hops:
+            begin = last.due
+            missing = target.needs() - len(target.inbox) if lines and target.needs is not None else 0
+            if missing > lines and target.fed == NEVER:
+                begin = min(changed, int(last.sends(-(-missing // lines))))
+                silent.append(target)
+            far = min(far, begin + way)
+        for node, way in last.behind:
+            if node is not last and node not in silent:
+                far = min(far, node.due + way)
+        return far
 
     def refresh(self) -> None:
         """Ask every engine and stimulus anew for its next time."""
@@ -256,14 +308,17 @@ class Plan:
         self.active = node
         earliest = self.first
         if node.reaction:
-            earliest = max(earliest, min(int(node.next_event()), node.inbox.next_time() + node.reaction))
+            earliest = max(earliest, min(node.own, node.inbox.next_time() + node.reaction))
+        most = NEVER  # messages that may be left when it has sent something
+        if node.needs is not None:
+            most = len(node.inbox) - node.needs()
         try:
             node.advance(t1)
         except Exception as error:
             span = f"from {format_time(self.first)} to {format_time(t1)}"
             error.add_note(f"in component '{node.component.name}', in the window {span}")
             raise
-        due = int(node.next_event())  # sums with NumPy's would overflow at NEVER
+        due = node.own = int(node.next_event())
         inbox = node.inbox
         if inbox.head != inbox.tail:
             due = min(due, inbox.next_time())
@@ -274,6 +329,8 @@ class Plan:
         node.due, node.done = due, t1
         sent = node.outbox.n
         if sent:
+            if len(inbox) > most:
+                raise self._too_few(node)
             self._route(node, earliest)
         self.active = None
         return sent
@@ -340,6 +397,12 @@ class Plan:
         return WiringError(
             f"component '{node.component.name}' sent a message through '{outputs[port].path}' at t = "
             f"{format_time(t)}, before the present {format_time(self.first)}; send at or after its event"
+        )
+
+    def _too_few(self, node: Node) -> WiringError:
+        return WiringError(
+            f"component '{node.component.name}' sent a message in the window that begins at {format_time(self.first)} before it "
+            "had the messages that it said it needs; say that it needs fewer"
         )
 
     def _too_late(self, route: Route, t: int) -> WiringError:

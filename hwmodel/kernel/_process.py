@@ -13,7 +13,8 @@ import numpy.typing as npt
 from hwmodel.errors import CheckpointError, HwmodelError, SpecError, TimeRangeError, unknown
 from hwmodel.kernel._clock import Clock
 from hwmodel.kernel._component import BuildContext, Component, State
-from hwmodel.kernel._ports import KIND_OF_PROTOCOL, Port, SignalKind, port_value
+from hwmodel.kernel._model import Ports, make_ports
+from hwmodel.kernel._ports import KIND_OF_PROTOCOL, SignalKind, port_value, whole_number
 from hwmodel.units import MAX_TIME, NEVER, Time, TimeLike, format_time, to_fs
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ProcessFunction = Callable[["ProcessContext"], Generator[Any, Any, Any]]
 _DELIVER, _EDGE = -1, 2
 
 _HALF = 1 << 63
+_HANDED = 64  # so many are kept before those that have arrived are dropped
 _FEW = 4  # up to so many messages go to the outbox one by one
 
 MOST_OUTGOING = 1 << 12
@@ -96,15 +98,38 @@ class ProcessContext:
         if type(value) is not int or not -_HALF <= value < _HALF:
             value = port_value(value, f"process '{engine.context.path}': send('{port}'): value")
         t = int(self.env.now) + delay
+        if t > MAX_TIME:
+            raise TimeRangeError(
+                f"process '{engine.context.path}' at t = {format_time(int(self.env.now))}: send(after={after!r}) is beyond "
+                "9,223 s; give less"
+            )
+        if engine.received < engine.needed:
+            raise SpecError(
+                f"process '{engine.context.path}': send('{port}') at t = {format_time(int(self.env.now))}, but it said that it "
+                f"needs {engine.needed - engine.received} messages more before it sends; say fewer"
+            )
         if linked:
-            if t > NEVER:
-                engine.context.outbox.send(t, number, value)  # which refuses it
             engine.outgoing.append((t, number, value))
             if len(engine.outgoing) == MOST_OUTGOING:
                 engine.flush()
         engine.sent += 1
         if engine.watches:
             engine.note(port, t, value)
+
+    def needs(self, messages: int) -> None:
+        """Promise to send nothing from now on until so many messages more have come: `ctx.needs(16)`.
+
+        Messages that wait to be received are among them. Whoever sends them can run further at once (see the timing
+        model); the results are the same.
+
+        Raises:
+            SpecError: not a whole number of 0 or more, or something is sent before they have come.
+        """
+        engine = self._engine
+        wanted = whole_number(messages, f"process '{engine.context.path}': needs(messages)")
+        if wanted < 0:
+            raise SpecError(f"process '{engine.context.path}': needs({messages}): give a number of 0 or more")
+        engine.needed = max(engine.needed, engine.seen() + wanted)  # nothing takes back what was promised
 
     def record(self, signal: str, value: int = 0) -> None:
         """Record a value of one of the signals that the process declares."""
@@ -136,7 +161,8 @@ class Process(Component):
         name: path of the component.
         function: called with a `ProcessContext`; yields SimPy events. It must be deterministic
             but for `ctx.rng`.
-        inputs, outputs: ports, or names of "event" ports of 64 bits.
+        inputs, outputs: names of ports to protocols ("pulse", "event", "bits") or to widths in bits, or a sequence
+            of `Port` objects and names of 64-bit "event" ports, as for a `Model`.
         signals: further signals that the process records, name to kind.
         replay: keep the messages received, so that a checkpoint can be made: on resuming, the
             generator is run again on them with its output muted.
@@ -160,15 +186,15 @@ class Process(Component):
         name: str,
         function: ProcessFunction,
         *,
-        inputs: Sequence[str | Port] = (),
-        outputs: Sequence[str | Port] = (),
+        inputs: Ports = (),
+        outputs: Ports = (),
         signals: Mapping[str, SignalKind] | None = None,
         spec: Any = None,
         replay: bool = True,
         reaction: TimeLike = Time(0),
     ) -> None:
-        ports = [p if isinstance(p, Port) else Port(p, "in", "event", 64) for p in inputs]
-        ports += [p if isinstance(p, Port) else Port(p, "out", "event", 64) for p in outputs]
+        where = f"process '{name}'"
+        ports = make_ports(inputs, "in", name, where) + make_ports(outputs, "out", name, where)
         super().__init__(name, ports, spec)
         if not callable(function):
             raise SpecError(f"process '{name}': {function!r} is not a function that yields SimPy events")
@@ -219,6 +245,8 @@ class _ProcessEngine:
         self._arrived: dict[str, deque[Message]] = {p: deque() for p in context.ports_in}
         self._numbers = {name: n for n, name in enumerate(context.watch)}
         self.watches = bool(self._numbers)
+        self.needed = 0  # it has promised to send nothing before it has received so many messages
+        self._handed: list[simpy.Event] | None = None  # messages on their way to who waits, once that matters
         self.outgoing: list[tuple[int, int, int]] = []  # t, port, value of what was sent in this window
         self._notes: list[tuple[int, int, int, int]] = []  # t, order, signal, value
         self._order = 0
@@ -263,6 +291,10 @@ class _ProcessEngine:
             return self._notes[0][0]  # something sent for later is still to be recorded
         return int(upcoming) if upcoming < NEVER else NEVER
 
+    def needs(self) -> int:
+        """Messages that must come before anything more is sent."""
+        return self.needed - self.received
+
     def state(self) -> State:
         """Counts of messages, and the time of the next event."""
         counts = {"received": np.array(self.received), "sent": np.array(self.sent)}
@@ -283,9 +315,21 @@ class _ProcessEngine:
         event = self._env.event()
         if self._arrived[port]:
             event.succeed(self._arrived[port].popleft())
+            self._hand(event)
         else:
             self._waiting[port].append(event)
         return event
+
+    def seen(self) -> int:
+        """Messages that the generators know of: neither waiting, nor on their way within this femtosecond."""
+        self._handed = [event for event in self._handed or () if not event.processed]
+        return self.received - len(self._handed) - sum(map(len, self._arrived.values()))
+
+    def _hand(self, event: simpy.Event) -> None:
+        if self._handed is not None:
+            self._handed.append(event)
+            if len(self._handed) > _HANDED:
+                self.seen()
 
     def note(self, name: str, t: int, value: int) -> None:
         """Remember a value of a signal until its time has come, if it is watched."""
@@ -322,6 +366,7 @@ class _ProcessEngine:
             waiter = waiting.popleft()
             if waiter.callbacks:  # else its process was interrupted, or waits no longer
                 waiter.succeed(message)
+                self._hand(waiter)
                 return
         self._arrived[message.port].append(message)
 

@@ -101,6 +101,9 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
         times: deque[int] = deque(maxlen=spec.intervals + 1)
         since, free = 0, 0
         while True:
+            ctx.needs(
+                max(1, spec.stride - since, spec.intervals + 1 - len(times))
+            )  # the chip can run on until then
             yield ctx.receive("result")
             times.append(int(ctx.now))
             since += 1

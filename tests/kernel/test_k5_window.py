@@ -107,6 +107,17 @@ def test_the_report_gives_the_lookahead_of_every_link() -> None:
     assert "a.o0 -> b.i0: lookahead 20 ps" in str(report)
 
 
+def test_the_report_ends_with_the_smallest_lookahead() -> None:
+    """Which is no window: where none is asked for, an engine runs ahead of the others by more."""
+    system = hw.System(Relay("a"), Relay("b"))
+    system.drive("a.i0", at=[])
+    system.connect("a.o0", "b.i0", latency=ps(20))
+    assert str(system.check()).splitlines()[-1] == "smallest lookahead = 20 ps"
+    alone = hw.System(Relay("a"))
+    alone.drive("a.i0", at=[])
+    assert str(alone.check()).splitlines()[-1] == "no links: no lookahead to keep"
+
+
 def _promised(reaction: Time, after: Time, extra: Time = ps(0)) -> hw.System:
     """Two processes in a loop of 2 ps; one answers each message `after` a time, and beats by itself."""
 

@@ -6,9 +6,9 @@ import pytest
 import simpy
 
 import hwmodel as hw
-from hwmodel.errors import BareNumberError, SpecError, TimeRangeError, UnknownNameError
+from hwmodel.errors import BareNumberError, SpecError, TimeRangeError, UnknownNameError, WiringError
 from hwmodel.kernel import Port, ProcessContext
-from hwmodel.units import fs, ns, ps
+from hwmodel.units import fs, ns, ps, s
 
 
 def _run(function, until=ns(1), **ports) -> hw.Result:
@@ -201,3 +201,57 @@ def test_all_that_is_sent_at_once_arrives_in_order(most: int, monkeypatch: pytes
     system.connect("burst.o", "sink.i", latency=ps(1))
     trace = system.run(until=ns(1), watch=["sink.got"])["sink.got"]
     assert trace.value.tolist() == list(range(20))
+
+
+FORMS = [{"a": 9}, {"a": "pulse"}, {"a": "event"}, {"a": "bits"}, ["a"], [Port("a", "out", "bits", 3)]]
+
+
+@pytest.mark.parametrize("given", FORMS)
+def test_a_process_reads_its_ports_as_a_model_does(given) -> None:
+    class Twin(hw.Model):
+        pass
+
+    process, model = hw.Process("p", lambda ctx: iter(()), outputs=given), Twin("p", outputs=given)
+    assert dict(process.ports) == dict(model.ports)
+
+
+def test_a_number_is_the_width_of_a_port() -> None:
+    port = hw.Process("p", lambda ctx: iter(()), inputs={"a": 9}).port("a")
+    assert (port.direction, port.protocol, port.width) == ("in", "bits", 9)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "text"),
+    [
+        ({"a": 65}, SpecError, "port 'p.a': width 65 is outside 1 to 64 bits"),
+        ({"a": 2.5}, SpecError, "port 'p.a': width=2.5: a whole number is wanted"),
+        ({"a": "puls"}, SpecError, "port 'p.a': protocol 'puls'"),
+        ("abc", SpecError, "process 'p': inputs='abc': give names with protocols"),
+        ([Port("a", "out")], SpecError, "process 'p': port 'a' is an output among the inputs"),
+        (["a", "a"], WiringError, "process 'p': two inputs have one name; rename one"),
+    ],
+)
+def test_a_port_that_cannot_be_read_is_refused_at_once(given, kind, text: str) -> None:
+    with pytest.raises(kind, match=text):
+        hw.Process("p", lambda ctx: iter(()), inputs=given)
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_what_would_be_sent_after_the_end_of_time_is_refused(linked: bool) -> None:
+    def late(ctx: ProcessContext):
+        yield ctx.timeout(s(9000))
+        ctx.send("o", 1, after=s(300))
+
+    def sink(ctx: ProcessContext):
+        yield ctx.receive()
+
+    system = hw.System(hw.Process("late", late, outputs=["o"]), hw.Process("sink", sink, inputs=["i"]))
+    if linked:
+        system.connect("late.o", "sink.i", latency=ps(10))
+    else:
+        system.drive("sink.i", at=[], values=[])
+    with pytest.raises(TimeRangeError) as caught:
+        system.run(until=s(9100))
+    assert str(caught.value) == (
+        "process 'late' at t = 9000 s: send(after=s(300)) is beyond 9,223 s; give less"
+    )
