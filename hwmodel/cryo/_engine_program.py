@@ -15,6 +15,9 @@ from hwmodel.errors import SpecError
 CHUNK = 1 << 15
 """Instructions that are prepared at once. Groups end where chunks do, so this is a part of the model."""
 
+KEPT = 1 << 20
+"""Instructions that stay prepared: a program that is run again and again is shorter than that."""
+
 SIGN = np.int64(-(2**63))
 FLAGS = 7  # column of the facts
 FENCE = 2
@@ -57,11 +60,13 @@ class Program:
         self._statics: object = None
         self._variant: dict[int, int] = {}
         self._tables: tuple[Ints, int, tuple[int, int, int]] | None = None
-        self._chunks: Iterator[Chunk] = iter(())
+        self._chunks: Iterator[Chunk] | None = None  # from `_at` on
+        self._at = -1  # before the start
+        self._kept: dict[int, Prepared | None] = {-1: None}  # by first instruction; None is the end
 
     def start(self, first: int = 0) -> None:
         """Go to the chunk that begins at an instruction."""
-        self._chunks = self._source.chunks(CHUNK, start=first)
+        self._chunks, self._at = None, first
 
     def next(self) -> Prepared | None:
         """The next chunk, or None at the end of the trace.
@@ -69,8 +74,18 @@ class Program:
         Raises:
             SpecError: an access that a mapped port does not allow.
         """
-        chunk = next(self._chunks, None)
-        return None if chunk is None else self._prepare(chunk)
+        first = self._at
+        if first in self._kept:
+            made, self._chunks = self._kept[first], None
+        else:
+            if self._chunks is None:
+                self._chunks = self._source.chunks(CHUNK, start=first)
+            chunk = next(self._chunks, None)
+            made = None if chunk is None else self._prepare(chunk)
+            if len(self._kept) <= KEPT // CHUNK:
+                self._kept[first] = made
+        self._at += 0 if made is None else made.length
+        return made
 
     # What follows is private.
 

@@ -90,6 +90,19 @@ def test_a_program_is_repeated(tmp_path: Path) -> None:
     assert result["done"].value.tolist() == [16]
 
 
+def test_chunks_that_stay_prepared_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = write(tmp_path / "a.hwt", *(x for _ in range(30) for x in [*work(5), load(HEAP), store(BELL)]))
+    monkeypatch.setattr("hwmodel.cryo._engine_program.CHUNK", 64)
+    prints = set()
+    for kept in (-1, 100, 1 << 20):  # none, some, all
+        monkeypatch.setattr("hwmodel.cryo._engine_program.KEPT", kept)
+        core = core_of(program, mailboxes={}, doorbells={"bell": Doorbell(BELL)}, repeat=3)
+        result = hw.System(core).run(until=us(9), watch=["bell", "done"])
+        assert len(result["bell"].t) == 90
+        prints.add(result.fingerprint)
+    assert len(prints) == 1
+
+
 def test_a_program_longer_than_a_chunk_goes_on_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
