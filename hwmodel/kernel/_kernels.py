@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -53,15 +53,16 @@ def cache_root() -> Path:
 
 
 def kernels_hash(package: Path) -> str:
-    """Return a hash of all kernel sources below `package`, the compiler version and the bounds-check flag.
+    """Return a hash of all kernel sources below `package`, the compiler version and its flags.
 
-    numba looks only at the file that holds a function, not at the kernels it calls in other files, and does not
-    tell bounds-checked code from plain code. So each combination gets a folder of its own.
+    numba looks only at the file that holds a function, not at the kernels it calls in other files, and does not tell
+    code that is bounds-checked, or optimized less, from plain code. So each combination gets a folder of its own.
     """
     digest = hashlib.sha256()
     for source in sorted(package.rglob("_kernels.py")):
         digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
-    digest.update(f"{numba.__version__ if JIT else ''} {numba.config.BOUNDSCHECK if JIT else ''}".encode())
+    flags = f"{numba.__version__} {numba.config.BOUNDSCHECK} {numba.config.OPT!r}" if JIT else ""
+    digest.update(flags.encode())
     return digest.hexdigest()[:16]
 
 
@@ -119,10 +120,13 @@ def compiled(function: Function, inline: bool) -> Function:
     try:
         # With bounds checking nobody looks at speed, and code that stands once is checked as well and compiled sooner.
         force = inline and not numba.config.BOUNDSCHECK
-        done: Function = numba.njit(cache=bool(folder), nogil=True, forceinline=force)(function)
+        done: Any = numba.njit(cache=bool(folder), nogil=True, forceinline=force)(function)
     finally:
         numba.config.CACHE_DIR = before
-    return done
+    # A call with a constant would compile a version of its own, and all that it calls: that doubled the time.
+    plain, of = done.get_call_template, numba.types.unliteral
+    done.get_call_template = lambda a, named: plain(tuple(map(of, a)), {k: of(v) for k, v in named.items()})
+    return cast(Function, done)
 
 
 # ---------------------------------------------------------------------------------------------- random draws

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from hwmodel.kernel.compiled import Ints, bare, behind, inlined, jit
+from hwmodel.kernel.compiled import JIT, Ints, bare, behind, inlined, jit
 
 
 @inlined
@@ -53,6 +53,26 @@ def test_the_rows_of_a_table_lie_one_after_the_other() -> None:
 
 def test_an_inlined_function_can_be_called_alone() -> None:
     assert doubled(np.arange(4), 2) == 4
+
+
+@jit
+def scaled(number: int, factor: int, double: bool) -> int:
+    """A product, or twice that."""
+    return number * factor * (2 if double else 1)
+
+
+@jit
+def with_constants(number: int) -> int:
+    """`scaled` with constants, by place and by name."""
+    return (
+        scaled(number, 3, False) + scaled(number, factor=5, double=True) + scaled(number, number, number > 0)
+    )
+
+
+def test_a_constant_in_a_call_makes_no_version_of_its_own() -> None:
+    assert with_constants(2) == 6 + 20 + 8
+    if JIT:
+        assert len(scaled.signatures) == 1
 
 
 def test_with_bounds_checking_an_index_outside_is_refused() -> None:
