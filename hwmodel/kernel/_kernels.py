@@ -28,6 +28,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.kernel._caching import save_alone
+
 JIT = os.environ.get("HWMODEL_JIT", "1") != "0"
 if JIT:
     import numba
@@ -123,6 +125,8 @@ def compiled(function: Function, inline: bool) -> Function:
         done: Any = numba.njit(cache=bool(folder), nogil=True, forceinline=force)(function)
     finally:
         numba.config.CACHE_DIR = before
+    if folder:
+        save_alone(done, folder)
     # A call with a constant would compile a version of its own, and all that it calls: that doubled the time.
     plain, of = done.get_call_template, numba.types.unliteral
     done.get_call_template = lambda a, named: plain(tuple(map(of, a)), {k: of(v) for k, v in named.items()})
