@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba import config
+from numba import config, types
 
 from hwmodel.kernel.compiled import JIT, Ints, bare, behind, inlined, jit
 
@@ -72,6 +72,9 @@ def with_constants(number: int) -> int:
 def test_a_constant_in_a_call_makes_no_version_of_its_own() -> None:
     assert with_constants(2) == 6 + 20 + 8
     if JIT:
+        # Asked again as the compiler asks, for with a filled cache nothing was compiled above.
+        for factor, double in ((types.literal(3), types.literal(False)), (types.int64, types.boolean)):
+            scaled.get_call_template((types.int64, factor, double), {})
         assert len(scaled.signatures) == 1
 
 
