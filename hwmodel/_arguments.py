@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from cyclopts import Token
 
 from hwmodel.errors import HwmodelError, OutputError, UnknownNameError
 
-__all__ = ["FAILED", "USAGE", "guarded", "whole"]
+__all__ = ["FAILED", "USAGE", "guarded", "whole", "write_json"]
 
 FAILED, USAGE = 1, 2
 
@@ -32,3 +35,14 @@ def guarded(work: Callable[[], list[str]]) -> int:
     for line in lines:
         print(line)
     return 0
+
+
+def write_json(path: Path, figures: Mapping[str, Any]) -> None:
+    """Write figures as JSON, so that a reader never meets half of them.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from hwmodel.kernel.files import write_text
+
+    write_text(path, json.dumps(figures, indent=1) + "\n")

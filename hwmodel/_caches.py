@@ -5,8 +5,6 @@ Nothing heavy is imported before a run starts.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwmodel._arguments import write_json
 from hwmodel.errors import OutputError, SpecError, unknown
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def cachesim(run: CacheRun) -> list[str]:
             )
         figures, lines = _several(run, _machine(run, tables))
         if run.json is not None:
-            _write(run.json, figures)
+            write_json(run.json, figures)
         return lines
     source = open_trace(run.trace, run.format)
     try:
@@ -81,7 +80,7 @@ def cachesim(run: CacheRun) -> list[str]:
         if isinstance(source, Trace):
             source.close()
     if run.json is not None:
-        _write(run.json, figures)
+        write_json(run.json, figures)
     return lines
 
 
@@ -187,17 +186,6 @@ def _functional(run: CacheRun, tables: dict[str, Any], source: Any) -> tuple[dic
             f"{level['write_misses']:>11}{level['writebacks']:>12}"
         )
     return figures, lines
-
-
-def _write(path: Path, figures: dict[str, Any]) -> None:
-    """Write a JSON file in one step, so that a reader never meets half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 class _Progress:

@@ -5,16 +5,12 @@ Nothing heavy is imported before a command runs: `hwmodel --help` reads this mod
 
 from __future__ import annotations
 
-import contextlib
-import json as json_format
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from hwmodel._arguments import guarded, whole
-from hwmodel.errors import OutputError
+from hwmodel._arguments import guarded, whole, write_json
 
 __all__ = ["reservoir_app"]
 
@@ -59,7 +55,7 @@ def shares_command(
 
         analysis = analyse_shares(read_shares(file), replicates=replicates, seed=seed, baud=baud)
         if json is not None:
-            _write(json, analysis.as_dict())
+            write_json(json, analysis.as_dict())
         return analysis.lines()
 
     return guarded(work)
@@ -99,21 +95,7 @@ def clock_command(
 
         figures, lines = analyse_clock(file, counter_bits=bits, drift=drift, predict=predict, after_ms=after)
         if json is not None:
-            _write(json, figures)
+            write_json(json, figures)
         return lines
 
     return guarded(work)
-
-
-def _write(path: Path, figures: dict[str, Any]) -> None:
-    """Write a JSON file in one step, so that a reader never meets half of it."""
-    if not path.name or path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file")
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(json_format.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # its folder may be a file, which is why it was not written
-            part.unlink()
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; name another file") from error

@@ -197,7 +197,7 @@ class Plan:
     def _hops(self, node: Node, back: dict[Node, int]) -> tuple[tuple[Node, int, int], ...]:
         """What `_beyond` needs, from the shortest ways back to a node."""
         hops = []
-        for target in {route.target: 0 for route in node.links()}:
+        for target in dict.fromkeys(route.target for route in node.links()):
             lines = [route.latency for route in node.links() if route.target is target]
             others = any(route.target is target for k in self.nodes if k is not node for route in k.links())
             alone = target is not node and not others and target.needs is not None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import ResultError
-from hwmodel.report._files import replaced_file
+from hwmodel.kernel.files import replaced_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,6 @@ MOST_OF_PAGE = 120_000
 MOST_OF_SIGNAL = 20_000
 """Those of one signal in one view."""
 
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
 
 def share(drawings: Iterable[Waves]) -> int:
     """How many marks each crowded signal may keep, so that a page holds MOST_OF_PAGE at most.
@@ -58,12 +56,4 @@ def attributes(row: Row, waves: Waves, most: int) -> str:
 
 def _distances(marks: Marks, kept: int, start: int) -> str:
     steps: npt.NDArray[np.int64] = np.diff(marks.t[:kept], prepend=start)
-    return " ".join(map(_base36, steps.tolist()))
-
-
-def _base36(number: int) -> str:
-    text = ""
-    while number >= 36:
-        number, digit = divmod(number, 36)
-        text = DIGITS[digit] + text
-    return DIGITS[number] + text
+    return " ".join(np.base_repr(step, 36) for step in steps.tolist()).lower()

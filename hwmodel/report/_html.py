@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import OutputError
+from hwmodel.kernel.files import write_text
 from hwmodel.report._facts import Fact, flatten, show
-from hwmodel.report._files import write_text
 from hwmodel.report._latency import LatencyFigures, Pair, latency_table
 from hwmodel.report._latency_chart import render_latencies
 from hwmodel.report._specs import Part, part_of, sources_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import ResultError
-from hwmodel.report._files import replaced_file
+from hwmodel.kernel.files import replaced_file
 from hwmodel.report._select import select_traces
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.report._files import replaced_file
+from hwmodel.kernel.files import replaced_file
 from hwmodel.report._waves import (
     BAND_BOTTOM,
     BAND_TOP,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import OutputError
+from hwmodel.kernel.files import write_text
 from hwmodel.report._axis import TimeAxis
 from hwmodel.report._exact import attributes
-from hwmodel.report._files import write_text
 from hwmodel.report._select import select_traces
 from hwmodel.report._waves import (
     BAND_BOTTOM,

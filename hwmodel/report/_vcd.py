@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import ResultError
-from hwmodel.report._files import replaced_file, write_text
+from hwmodel.kernel.files import replaced_file, write_text
 from hwmodel.report._select import select_traces
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from hwmodel.errors import OutputError, SpecError
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.reservoir.header import HEADER_BYTES
 from hwmodel.reservoir.job import Job
 
@@ -66,11 +67,6 @@ class Event:
     label: str
 
 
-def _check_number(what: str, value: object, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise SpecError(f"{what}={value!r}: give a whole number of {least} to {most}")
-
-
 def _check(event: Event) -> None:
     """Refuse what would not come back from the file as it was."""
     whole = isinstance(event.header, bytes) and len(event.header) == HEADER_BYTES
@@ -80,7 +76,7 @@ def _check(event: Event) -> None:
             f"{', '.join(LABELS)} and 80 bytes"
         )
     for name, (least, most) in RANGES.items():
-        _check_number(f"EventStore.append: {name}", getattr(event, name), least, most)
+        check_whole(f"EventStore.append: {name}", getattr(event, name), least, most)
     if not (isinstance(event.difficulty, float | int) and 0 <= event.difficulty < math.inf):
         raise SpecError(f"EventStore.append: difficulty={event.difficulty!r}: give a number of 0 or more")
 
@@ -170,18 +166,9 @@ class EventStore:
         for event in events:
             _check(event)
         rows = [
-            (
-                int(e.t_us),
-                int(e.chip),
-                int(e.job),
-                int(e.nonce),
-                int(e.version),
-                e.header,
-                float(e.difficulty),
-                e.label,
-            )
+            (int(e.t_us), int(e.chip), int(e.job), int(e.nonce), int(e.version), e.header, float(e.difficulty), e.label)
             for e in events
-        ]
+        ]  # fmt: skip
         self._write(f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def append_job(self, t_us: int, job: Job) -> None:
@@ -190,17 +177,8 @@ class EventStore:
         Raises:
             OutputError: the file cannot be written.
         """
-        _check_number("EventStore.append_job(t_us)", t_us, *TIMES)
-        row = (
-            int(t_us),
-            job.job_id,
-            job.version,
-            job.previous,
-            job.merkle,
-            job.time,
-            job.bits,
-            job.version_mask,
-        )
+        at = check_whole("EventStore.append_job(t_us)", t_us, *TIMES)
+        row = (at, job.job_id, job.version, job.previous, job.merkle, job.time, job.bits, job.version_mask)
         self._write(
             "INSERT INTO jobs (t_us, job, version, previous, merkle, time, bits, version_mask) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [row],
@@ -248,9 +226,8 @@ class EventStore:
 
     def jobs(self, last: int | None = None) -> list[tuple[int, Job]]:
         """Jobs in the order in which they were sent, each with its time in us; all, or so many of the last."""
-        after = (
-            0 if last is None else self.count_jobs() - last
-        )  # rows are never removed, so numbers have no gaps
+        # Rows are never removed, so numbers have no gaps.
+        after = 0 if last is None else self.count_jobs() - last
         rows = self._read(
             "SELECT t_us, job, version, previous, merkle, time, bits, version_mask FROM jobs WHERE id > ? ORDER BY id",
             (after,),

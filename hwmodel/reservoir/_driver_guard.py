@@ -10,7 +10,7 @@ from hwmodel.errors import DeviceError, SpecError
 from hwmodel.reservoir._driver_rail import VoltageRail
 from hwmodel.reservoir.chips import ChipSpec
 
-__all__ = ["Guard", "check_seconds", "check_whole"]
+__all__ = ["Guard", "check_seconds"]
 
 GUARD_S, BLIND_S = 2.0, 30.0
 LONGEST_S = 1e9
@@ -31,21 +31,6 @@ def check_seconds(what: str, value: float, positive: bool = False) -> float:
     if positive and value == 0:
         raise SpecError(f"{what}={value!r}: give more than 0 s")
     return float(value)
-
-
-def check_whole(what: str, value: int, most: int) -> int:
-    """Give back a whole number of 1 to `most`.
-
-    Raises:
-        SpecError: another one.
-
-    Example:
-        >>> check_whole("bring_up(chips)", 6, 128)
-        6
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise SpecError(f"{what}={value!r}: give a whole number of 1 to {most}")
-    return value
 
 
 class Guard:

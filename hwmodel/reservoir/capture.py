@@ -6,10 +6,8 @@ known. duplicate: this header has come before. stale: it is good, but its job ha
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import math
-import os
 import random
 import time
 from collections import deque
@@ -18,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.errors import DeviceError, DeviceTimeoutError, OutputError, SpecError, StimulusError, ToolError
+from hwmodel.errors import DeviceError, DeviceTimeoutError, SpecError, StimulusError, ToolError
+from hwmodel.kernel.files import replaced_file
 from hwmodel.reservoir._capture_store import LABELS, Event, EventStore
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.reservoir.header import BlockHeader
 from hwmodel.reservoir.job import Job
 
@@ -311,8 +311,7 @@ def import_shares(path: str | Path, store: EventStore, *, zero_bits: int = 32) -
     from hwmodel.reservoir.shares import LABELS as SHARE_LABELS
     from hwmodel.reservoir.shares import read_shares
 
-    if isinstance(zero_bits, bool) or not isinstance(zero_bits, int) or not 1 <= zero_bits <= 64:
-        raise SpecError(f"import_shares(zero_bits={zero_bits!r}): give a whole number of 1 to 64")
+    check_whole("import_shares(zero_bits)", zero_bits, 1, 64)
     unit = 2.0 ** (32 - zero_bits)
     log = read_shares(path, difficulty=SHARE_1 / unit)
     rows = []
@@ -341,19 +340,6 @@ def import_shares(path: str | Path, store: EventStore, *, zero_bits: int = 32) -
     }
 
 
-def _beside(path: str | Path) -> tuple[Path, Path]:
-    """The file, and one beside it that takes its name when it is complete."""
-    target = Path(path)
-    if not target.name or target.is_dir():
-        raise OutputError(f"{target}: is a folder; name a file")
-    return target, target.with_name(f".{target.name}.{os.getpid()}")
-
-
-def _forget(part: Path) -> None:
-    with contextlib.suppress(OSError):  # its folder may be a file, which is why it was not written
-        part.unlink()
-
-
 def export_csv(store: EventStore, path: str | Path) -> int:
     """Write all events as CSV that `hwmodel reservoir shares` reads; return how many. It appears when it is complete.
 
@@ -362,23 +348,17 @@ def export_csv(store: EventStore, path: str | Path) -> int:
     Raises:
         OutputError: the file cannot be written.
     """
-    target, part = _beside(path)
     count, first = 0, None
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(CSV_COLUMNS)
-            for event in store.events():
-                first = event.t_us if first is None else first
-                writer.writerow(
-                    (f"{(event.t_us - first) / 1e6:.6f}", event.job, event.header.hex(), repr(event.difficulty),
-                     event.t_us, event.chip, f"{event.nonce:#010x}", f"{event.version:#010x}", event.label)
-                )  # fmt: skip
-                count += 1
-        part.replace(target)
-    except OSError as error:
-        _forget(part)
-        raise OutputError(f"{target}: cannot be written: {error.strerror}; name another file") from error
+    with replaced_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for event in store.events():
+            first = event.t_us if first is None else first
+            writer.writerow(
+                (f"{(event.t_us - first) / 1e6:.6f}", event.job, event.header.hex(), repr(event.difficulty),
+                 event.t_us, event.chip, f"{event.nonce:#010x}", f"{event.version:#010x}", event.label)
+            )  # fmt: skip
+            count += 1
     return count
 
 
@@ -396,17 +376,10 @@ def export_parquet(store: EventStore, path: str | Path) -> int:
         raise ToolError(
             "Parquet needs pyarrow, which is not installed; pip install 'hwmodel[parquet]'"
         ) from None
-    target, part = _beside(path)
     arrays = store.arrays()
     columns = {name: pa.array(values) for name, values in arrays.items() if name not in ("header", "label")}
     columns["header"] = pa.array([row.tobytes() for row in arrays["header"]], pa.binary(80))
     columns["label"] = pa.DictionaryArray.from_arrays(pa.array(arrays["label"], pa.int8()), list(LABELS))
-    try:
+    with replaced_file(path) as part:
         pq.write_table(pa.table(columns), part)
-        part.replace(target)
-    except OSError as error:
-        _forget(part)
-        raise OutputError(
-            f"{target}: cannot be written: {error.strerror or error}; name another file"
-        ) from error
     return len(arrays["t_us"])

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Self
 
 from hwmodel.errors import DeviceError, DeviceTimeoutError, SpecError
-from hwmodel.reservoir._driver_guard import Guard, check_seconds, check_whole
+from hwmodel.reservoir._driver_guard import Guard, check_seconds
 from hwmodel.reservoir._driver_port import MAX_FRAMES, Stamped
 from hwmodel.reservoir._driver_rail import AxeOsRail, VoltageRail
 from hwmodel.reservoir._driver_session import Result, Session, Setup, pause
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.reservoir.chips import BM1366, ChipSpec
 from hwmodel.reservoir.job import VERSION_MASK, Job
 from hwmodel.reservoir.wire import (
@@ -163,7 +164,7 @@ class ChainDriver:
             DeviceError: another chip, another number of chips, or a set point that reads back as another one.
         """
         if chips is not None:
-            check_whole("bring_up(chips)", chips, MAX_CHIPS)
+            check_whole("bring_up(chips)", chips, 1, MAX_CHIPS)
         check_seconds("bring_up(ramp_seconds)", ramp_seconds)
         default = Frequency(int(self.spec.frequency.value * 1e6))
         wanted = default if frequency is None else to_frequency(frequency, "bring_up(frequency)")
@@ -329,7 +330,7 @@ class ChainDriver:
             DeviceError: the port is lost, and what came before is taken; or the chips are too hot.
         """
         end = time.monotonic() + check_seconds("receive(timeout)", timeout)
-        check_whole("receive(most)", most, MAX_FRAMES)
+        check_whole("receive(most)", most, 1, MAX_FRAMES)
         found: list[Stamped] = []
         while not found:
             self._guard.watch()
@@ -385,7 +386,7 @@ class ChainDriver:
             DeviceError: the port does not come back, or the chain does not.
         """
         setup = self._brought_up("reconnect")
-        check_whole("reconnect(attempts)", attempts, 1 << 20)
+        check_whole("reconnect(attempts)", attempts, 1, 1 << 20)
         check_seconds("reconnect(wait)", wait)
         old = self._wire.port
         old.close()

@@ -15,12 +15,12 @@ from pkgutil import resolve_name
 from typing import Any, Literal
 
 from hwmodel.errors import SpecError, ToolError, unknown
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.reservoir.rtl_layout import (
     ADDER_KINDS,
     FRONTS,
     CompressionSpec,
     MinerSpec,
-    check_whole,
     ticket_word,
 )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwmodel.errors import SpecError, unknown
+from hwmodel.reservoir._whole import check_whole
 
-__all__ = ["ADDER_KINDS", "FRONTS", "MASK_BITS", "CompressionSpec", "MinerSpec", "check_whole", "ticket_word"]
+__all__ = ["ADDER_KINDS", "FRONTS", "MASK_BITS", "CompressionSpec", "MinerSpec", "ticket_word"]
 
 FRONTS = ("midstate", "version")
 ADDER_KINDS = ("plain", "prefix", "ripple")
@@ -46,13 +47,6 @@ def _power(what: str, value: object, low: int, high: int) -> int:
         or value & (value - 1)
     ):
         raise SpecError(f"{what}={value!r}: give a power of two, {low} to {high}")
-    return value
-
-
-def check_whole(what: str, value: object, low: int, high: int) -> int:
-    """Give a whole number between two bounds, or refuse it with SpecError."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise SpecError(f"{what}={value!r}: give a whole number, {low} to {high}")
     return value
 
 

@@ -101,9 +101,8 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
         times: deque[int] = deque(maxlen=spec.intervals + 1)
         since, free = 0, 0
         while True:
-            ctx.needs(
-                max(1, spec.stride - since, spec.intervals + 1 - len(times))
-            )  # the chip can run on until then
+            # Until then the chip can run on.
+            ctx.needs(max(1, spec.stride - since, spec.intervals + 1 - len(times)))
             yield ctx.receive("result")
             times.append(int(ctx.now))
             since += 1

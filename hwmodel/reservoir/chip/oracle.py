@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import QueueOverflowError, SpecError
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.reservoir.chip._place import Place
 from hwmodel.reservoir.header import BlockHeader, difficulties, scan_order, scan_words
 from hwmodel.reservoir.job import VERSION_MASK, Job
@@ -93,7 +94,7 @@ class RealHash:
     chunk = 1
 
     def __init__(self, zero_bits: int = 32) -> None:
-        self.zero_bits = _bits(zero_bits, "RealHash(zero_bits)", 64)
+        self.zero_bits = check_whole("RealHash(zero_bits)", zero_bits, 1, 64)
         self._cache: dict[tuple[Any, ...], Found] = {}
 
     def __repr__(self) -> str:
@@ -190,7 +191,7 @@ class SampledHash:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise SpecError(f"SampledHash(seed={seed!r}): give a whole number")
         self.seed = int(seed)
-        self.zero_bits = _bits(zero_bits, "SampledHash(zero_bits)", 64)
+        self.zero_bits = check_whole("SampledHash(zero_bits)", zero_bits, 1, 64)
         if self.zero_bits < 24:
             raise SpecError(
                 f"SampledHash(zero_bits={zero_bits}): give 24 to 64, or hash in earnest with RealHash"
@@ -301,12 +302,6 @@ def key_of(name: str, seed: int, data: bytes = b"") -> int:
 def repeats_after(job: Job, place: Place) -> int:
     """Batches after which the same headers come again."""
     return max(1, place.versions(job) // place.spec.slots)
-
-
-def _bits(value: object, what: str, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
-        raise SpecError(f"{what}={value!r}: give a whole number of 1 to {most}")
-    return int(value)
 
 
 def _check_batches(first: int, last: int) -> None:

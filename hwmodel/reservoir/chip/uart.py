@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import SpecError
+from hwmodel.reservoir._whole import check_whole
 from hwmodel.units import Time
 
 __all__ = ["Arrivals", "Uart", "serialise"]
@@ -62,8 +63,7 @@ class Uart:
             ("frame_bytes", frame_bytes, 256),
             ("fifo", fifo, MAX_FIFO),
         ):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= most:
-                raise SpecError(f"Uart({name}={value!r}): give a whole number of 1 to {most}")
+            check_whole(f"Uart({name})", value, 1, most)
         self.baud, self.frame_bytes, self.fifo = int(baud), int(frame_bytes), int(fifo)
         self._frame = int(self.frame)
         self.dropped = 0

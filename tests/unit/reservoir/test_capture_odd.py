@@ -25,13 +25,9 @@ from hwmodel.reservoir.capture import (
 )
 from hwmodel.reservoir.driver import ChainDriver
 from hwmodel.reservoir.emulator import PtyChip, emulated_chain
-from hwmodel.reservoir.job import Job
 from hwmodel.units import MHz
-from tests.unit.reservoir.test_capture import BITS, CHECK, GENESIS, event
+from tests.unit.reservoir.test_capture import BITS, CHECK, GENESIS, JOB, event
 from tests.unit.reservoir.test_driver import Thermometer
-
-JOB = Job(8, 0x20000000, bytes(range(32)), bytes(range(32, 64)), 1_700_000_000, 0x17034219)
-
 
 # -------------------------------------------------------------------------------------------------- store
 

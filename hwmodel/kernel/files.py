@@ -20,7 +20,7 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     if target.is_dir():
-        raise OutputError(f"cannot write '{target}': it is a folder; name a file in it")
+        raise OutputError(f"{target}: cannot be written: it is a folder; name a file in it")
     # The suffix stays, because writers of pictures choose their format by it.
     fresh = target.with_name(f".{uuid.uuid4().hex[:12]}.{target.name}")
     try:
@@ -29,10 +29,13 @@ def replaced_file(path: str | Path) -> Iterator[Path]:
     except OutputError:
         raise
     except OSError as error:
-        hint = "; make the folder first" if not target.parent.is_dir() else ""
-        raise OutputError(f"cannot write '{target}': {error.strerror or error}{hint}") from error
+        remedy = "" if target.parent.exists() else "make the folder first, or "
+        raise OutputError(
+            f"{target}: cannot be written: {error.strerror or error}; {remedy}name another file"
+        ) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone, or its folder is a file, which is why it was not written
+            fresh.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
