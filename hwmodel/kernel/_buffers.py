@@ -145,7 +145,7 @@ class Outbox:
         row[0], row[1], row[2] = t, port, value
         self.n += 1
 
-    def extend(self, messages: Sequence[tuple[int, int, int]]) -> None:
+    def extend(self, messages: Sequence[tuple[int, int, int]] | Rows) -> None:
         """Send many messages, each as time in fs, output number and value."""
         k = len(messages)
         self.reserve(k)

@@ -17,7 +17,7 @@ from hwmodel.errors import CheckpointError, QueueOverflowError, SpecError, TimeR
 from hwmodel.kernel._buffers import PORT, VALUE, Inbox
 from hwmodel.kernel._component import BuildContext, State
 from hwmodel.kernel._fields import SCALARS, check_value, decode, encode, text
-from hwmodel.kernel._ports import Port, port_value
+from hwmodel.kernel._ports import Port, port_value, value_range
 from hwmodel.units import MAX_TIME, NEVER, TimeLike, format_time, to_fs
 
 if TYPE_CHECKING:
@@ -223,9 +223,8 @@ class ModelEngine:
         raise unknown(f"method of {self._kind} '{self.context.path}'", name, known)
 
     def _output(self, number: int, port: Port) -> Output:
-        bits = port.width if port.protocol == "bits" else 64
-        least, most = -(1 << (bits - 1)), min(1 << bits, 1 << 63) - 1
-        return number, port.name in self.context.linked, self._numbers.get(port.name, -1), bits, least, most
+        linked, signal = port.name in self.context.linked, self._numbers.get(port.name, -1)
+        return number, linked, signal, port.bits, *value_range(port.bits)
 
     def _later(self, after: TimeLike, what: str) -> int:
         delay = to_fs(after, what)

@@ -42,6 +42,7 @@ class Node:
         "hops",
         "inbox",
         "leap",
+        "missing",
         "needs",
         "next_event",
         "outbox",
@@ -72,6 +73,7 @@ class Node:
         self.reaction = component.reaction  # from a message to what it causes to be sent, fs
         self.feeds: list[Feed] = []
         self.fed = NEVER  # time of the first message of a stimulus that is not in the inbox yet
+        self.missing = 0  # messages that are not in the inbox yet, without which it sends nothing
         self.behind: tuple[
             tuple[Node, int], ...
         ] = ()  # nodes whose messages can come here, by the shortest way, fs
@@ -90,6 +92,11 @@ class Node:
         self.fed = min((feed.due for feed in self.feeds), default=NEVER)
         self.own = int(self.next_event())  # sums with NumPy's would overflow at NEVER
         self.due = min(self.own, self.inbox.next_time(), self.fed)
+        self.missing = self.lacks()
+
+    def lacks(self) -> int:
+        """Messages that must still be sent to it before it sends anything; 0 or less where none must, or nobody knows."""
+        return self.needs() - len(self.inbox) if self.needs is not None and self.fed == NEVER else 0
 
     def sends_from(self) -> int:
         """Time before which it sends nothing, unless a message comes that is not there yet."""
@@ -209,19 +216,23 @@ class Plan:
         """Let the engine that is last run as far as no message can reach it; False when nothing is left before `until`.
 
         It may run `most` fs at once. Whatever a node still does, it does at its next event or later, and a message that
-        this causes is not here before the shortest way from there to here is over (rule K1).
+        this causes is not here before the shortest way from there to here is over (rule K1). A node that lacks messages
+        sends nothing: it has its turn when they are there, or when nothing else is left.
         """
         due = until
         last = None
         for node in self.nodes:
-            if node.due < due:
+            if node.due < due and not 0 < node.missing <= MUCH:
                 last, due = node, node.due
         if last is None:
-            return False
-        end = far = min(due + (most if most < last.leap else last.leap), until)
+            return self.rest(until, most)
+        leap = last.leap if last.needs is None else last.leap + max(0, min(last.sends_from(), until) - due)
+        end = far = min(due + (most if most < leap else leap), until)
         for node, way in last.behind:  # the nearest first
             if due + way >= end:
                 break
+            if node.missing > 0:
+                continue
             sends = node.due if node is not last else last.sends_from()
             if sends + way < end:
                 end = sends + way
@@ -238,6 +249,15 @@ class Plan:
         self.windows += 1
         return True
 
+    def rest(self, until: int, most: int = NEVER) -> bool:
+        """Run the nodes that still lack messages up to a time, `most` fs at once; False when none has anything before it."""
+        late = [node for node in self.nodes if node.missing > 0 and node.due < until]
+        for node in late:
+            self.first = node.due
+            self._advance(node, min(node.due + most, until))
+            self.windows += 1
+        return bool(late)
+
     def _beyond(self, last: Node, far: int) -> int:
         """How far an engine can run at most, up to `far`, where a receiver needs several messages before it sends.
 
@@ -248,13 +268,12 @@ class Plan:
         silent = []
         for target, way, lines in last.hops:
             begin = last.due
-            missing = target.needs() - len(target.inbox) if lines and target.needs is not None else 0
-            if missing > lines and target.fed == NEVER:
-                begin = min(changed, int(last.sends(-(-missing // lines))))
+            if lines and target.missing > lines:
+                begin = min(changed, int(last.sends(-(-target.missing // lines))))
                 silent.append(target)
             far = min(far, begin + way)
         for node, way in last.behind:
-            if node is not last and node not in silent:
+            if node is not last and node not in silent and node.missing <= 0:
                 far = min(far, node.due + way)
         return far
 
@@ -327,6 +346,8 @@ class Plan:
         if due < t1:
             raise self._left_behind(node, due, t1)
         node.due, node.done = due, t1
+        if node.needs is not None:
+            node.missing = node.lacks()
         sent = node.outbox.n
         if sent:
             if len(inbox) > most:
@@ -355,6 +376,7 @@ class Plan:
                         raise self._too_late(route, arrival)
                     target.due = arrival
                 target.inbox.push_one(arrival, route.rank, route.sent, route.port, item(k + OUT_VALUE))
+                target.missing -= 1
                 route.sent += 1
 
     def _route_many(self, node: Node, rows: Rows, earliest: int) -> None:
@@ -378,6 +400,7 @@ class Plan:
                 if arrival < route.target.done:
                     raise self._too_late(route, arrival)
                 route.target.inbox.push(out)
+                route.target.missing -= len(out)
                 route.sent += len(chosen)
                 route.target.due = min(route.target.due, arrival)
 

@@ -43,10 +43,15 @@ def port_value(value: object, what: str, bits: int = 64) -> int:
         number = value
     else:
         number = int(value) if isinstance(value, bool | np.bool_) else whole_number(value, what)
-    least, most = -(1 << (bits - 1)), min(1 << bits, 1 << 63) - 1
+    least, most = value_range(bits)
     if not least <= number <= most:
         raise SpecError(f"{what}={number} does not fit into {bits} bits; it goes from {least} to {most}")
     return number
+
+
+def value_range(bits: int) -> tuple[int, int]:
+    """Least and greatest whole number that fit into so many bits, as they are or in two's complement."""
+    return -(1 << (bits - 1)), min(1 << bits, 1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,11 @@ class Port:
     def path(self) -> str:
         """Name with the component's path before it."""
         return f"{self.owner}.{self.name}" if self.owner else self.name
+
+    @property
+    def bits(self) -> int:
+        """Bits of the whole number that a message holds: only held values have a width of their own."""
+        return self.width if self.protocol == "bits" else 64
 
 
 @dataclass(frozen=True, init=False)

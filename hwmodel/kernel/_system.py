@@ -304,13 +304,14 @@ class System:
         self, error: Exception, plan: Plan, window: TimeLike | str, runner: str, report: CheckReport
     ) -> None:
         """Give an error of a run the results so far: what came before the window in which it arose."""
-        plan.now = plan.first
+        first = plan.now = plan.first
         try:
+            plan.rest(first)
             partial = self._result(plan, window, runner, report)
         except Exception as second:  # what broke may not be fit to be asked any more; the first error matters
             error.add_note(f"the results so far could not be taken: {second}")
             return
-        whole = {name: trace.before(Time(plan.first)) for name, trace in partial.traces.items()}
+        whole = {name: trace.before(Time(first)) for name, trace in partial.traces.items()}
         partial.manifest["failed"] = f"{type(error).__name__}: {error}"
         error.partial = Result(whole, partial.stats, partial.manifest, partial.fingerprint)  # type: ignore[attr-defined]
 
@@ -318,9 +319,8 @@ class System:
     def _given(values: Sequence[int], port: Port, where: str) -> npt.NDArray[np.int64]:
         if not hasattr(values, "__len__") or isinstance(values, str | bytes):
             raise StimulusError(f"{where}: values={values!r}: give a sequence, one value a time")
-        bits = port.width if port.protocol == "bits" else 64
         return np.array(
-            [port_value(v, f"{where}: values[{n}]", bits) for n, v in enumerate(values)], np.int64
+            [port_value(v, f"{where}: values[{n}]", port.bits) for n, v in enumerate(values)], np.int64
         )
 
     def _check_end(self, until: TimeLike) -> int:

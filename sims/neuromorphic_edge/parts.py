@@ -94,7 +94,7 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
     """
 
     slot, delay, full = to_fs(spec.period), to_fs(spec.delay), to_fs(spec.full)
-    offsets = [fs(delay + k * slot) for k in range(spec.slots)]
+    offsets = fs([delay + k * slot for k in range(spec.slots)])
     length = fs(delay + spec.frame)
 
     def run(ctx: ProcessContext) -> Generator[Any, Any, None]:
@@ -113,12 +113,9 @@ def encoder(name: str, spec: EncoderSpec) -> hw.Process:
             ctx.record("rate", rate)
             ctx.record("burst", burst)
             bits = encode(spec, rate, burst, ctx.rng)
-            for at, (a, b) in zip(offsets, bits.tolist(), strict=True):
-                ctx.send("clk", after=at)
-                if a:
-                    ctx.send("a", after=at)
-                if b:
-                    ctx.send("b", after=at)
+            ctx.send_many("clk", after=offsets)
+            ctx.send_many("a", after=offsets[bits[:, 0]])
+            ctx.send_many("b", after=offsets[bits[:, 1]])
             ctx.send("frame", after=length)
             free = int(ctx.now) + int(length)
 

@@ -215,3 +215,69 @@ def test_messages_that_wait_to_be_received_count() -> None:
     system.drive("p.i", at=[ps(1), ps(2), ps(2), ps(2), ps(9)], values=[0] * 5)
     system.run(until=ns(1))
     assert sent == [2000, 2000]
+
+
+def test_a_process_that_lacks_messages_waits_for_them_and_then_has_one_turn() -> None:
+    answers = int(loop(30, True).run(until=ns(20)).stats["p.sent"])
+    assert turns(loop(30, True), "p") <= 2 * answers + 4
+    assert turns(loop(30, False), "p") >= 20 * answers
+
+
+def test_a_process_with_a_clock_of_its_own_is_run_to_the_end_though_messages_lack() -> None:
+    def run(ctx: hw.kernel.ProcessContext):
+        ctx.needs(1000)
+        while True:
+            yield ctx.timeout(ps(10))
+            ctx.record("tick", len(seen))
+
+    def take(ctx: hw.kernel.ProcessContext):
+        while True:
+            seen.append((yield ctx.receive("i")))
+
+    def both(ctx: hw.kernel.ProcessContext):
+        ctx.process(take(ctx))
+        yield from run(ctx)
+
+    seen: list[object] = []
+    system = hw.System(Beacon("b"), hw.Process("p", both, inputs=["i"], signals={"tick": "event"}))
+    system.connect("b.o", "p.i", latency=ps(1))
+    system.drive("b.beat", at=[])
+    result = system.run(until=ns(1), watch=["p.tick"])
+    assert result["p.tick"].t.tolist() == list(range(10_000, 1_000_000, 10_000))
+    assert result.stats["p.received"] == len(range(0, 1_000_000 - 1000, 7000))
+
+
+def test_messages_beyond_a_bound_do_not_wait_in_the_inbox() -> None:
+    def run(ctx: hw.kernel.ProcessContext):
+        ctx.needs(1 << 40)
+        while True:
+            yield ctx.receive("i")
+
+    system = hw.System(Beacon("b"), hw.Process("p", run, inputs=["i"]))
+    system.connect("b.o", "p.i", latency=ps(1))
+    system.drive("b.beat", at=[])
+    result = system.run(until=ns(100))
+    (node,) = (node for node in system._plan.nodes if node.component.name == "p")
+    assert result.stats["p.received"] > 3 * len(node.inbox.rows)
+
+
+def test_what_waits_for_messages_is_in_the_results_that_an_error_leaves() -> None:
+    def fail(ctx: hw.kernel.ProcessContext):
+        yield ctx.timeout(ps(700))
+        raise ValueError("broken")
+
+    def made(*more: Component) -> hw.System:
+        system = hw.System(Beacon("b"), hw.Process("p", collector(1000, True), inputs=["i", "i1", "i2"], outputs=["o"],
+            signals={"got": "event"}), *more)  # fmt: skip
+        system.connect("b.o", "p.i", latency=ps(1))
+        system.connect("p.o", "b.beat", latency=ps(3))
+        for port in ("p.i1", "p.i2"):
+            system.drive(port, at=[])
+        return system
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        made(hw.Process("bad", fail)).run(until=ns(10), watch=["p.got"])
+    kept = caught.value.partial
+    whole = made().run(until=Time(kept.manifest["until_fs"]), watch=["p.got"])
+    assert len(kept["p.got"].t) > 50
+    assert kept["p.got"].t.tolist() == whole["p.got"].t.tolist()

@@ -173,10 +173,12 @@ def test_a_process_that_fails_is_named_and_the_results_so_far_are_kept(loop, fai
     check_failure(loop, caught, "delay", ns(27))
 
 
-def test_verilog_that_gets_what_its_pin_cannot_hold_is_named_with_pin_and_time(loop) -> None:
-    with pytest.raises(SpecError, match="rtl 'add': input 'x' got 300 at t = 31 ns") as caught:
+def test_a_process_that_sends_what_its_port_cannot_hold_is_named_with_port_and_time(loop) -> None:
+    with pytest.raises(
+        SpecError, match=r"process 'delay': send\('o'\): value=300 does not fit into 8 bits"
+    ) as caught:
         loop(process="too wide").run(until=ns(300), watch=WATCH)
-    check_failure(loop, caught, "add", ns(31), process="too wide")
+    check_failure(loop, caught, "delay", ns(27))
 
 
 def test_verilog_that_stops_itself_is_named_with_its_time(loop, tmp_path) -> None:

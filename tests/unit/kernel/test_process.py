@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import simpy
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hwmodel as hw
 from hwmodel.errors import BareNumberError, SpecError, TimeRangeError, UnknownNameError, WiringError
@@ -255,3 +257,78 @@ def test_what_would_be_sent_after_the_end_of_time_is_refused(linked: bool) -> No
     assert str(caught.value) == (
         "process 'late' at t = 9000 s: send(after=s(300)) is beyond 9,223 s; give less"
     )
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(-5, 5)), max_size=12), st.booleans())
+def test_to_send_many_is_to_send_each(pairs: list[tuple[int, int]], at_once: bool) -> None:
+    def body(ctx: ProcessContext):
+        yield ctx.timeout(ps(3))
+        ctx.send("o", 7, after=ps(4))
+        if at_once:
+            ctx.send_many("o", [v for _, v in pairs], after=ps([t for t, _ in pairs]))
+        for t, v in [] if at_once else pairs:
+            ctx.send("o", v, after=ps(t))
+        ctx.send("o", 8, after=ps(4))
+
+    def taker(ctx: ProcessContext):
+        while True:
+            ctx.record("got", (yield ctx.receive("i")).value)
+
+    system = hw.System(
+        hw.Process("p", body, outputs=["o"]), hw.Process("q", taker, inputs=["i"], signals={"got": "event"})
+    )
+    system.connect("p.o", "q.i", latency=ps(1))
+    result = system.run(until=ns(1), watch=["p.o", "q.got"])
+    sent = sorted([(4, 7), *pairs, (4, 8)], key=lambda pair: pair[0])  # of one time in the order of sending
+    for name, flight in (("p.o", 3), ("q.got", 4)):
+        assert result[name].t.tolist() == [1000 * (t + flight) for t, _ in sent]
+        assert result[name].value.tolist() == [v for _, v in sent]
+    assert result.stats["p.sent"] == len(sent)
+
+
+def test_many_pulses_need_no_values_and_may_be_texts() -> None:
+    def body(ctx: ProcessContext):
+        ctx.send_many(after=["5 ps", ps(7)])
+        yield ctx.timeout(ps(1))
+
+    assert _run(body, outputs={"o": "pulse"})["o"].t.tolist() == [5000, 7000]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (
+            lambda ctx: ctx.send_many("o", after=ps([3, -2])),
+            TimeRangeError,
+            r"after\[1\] is -2 ps, in the past",
+        ),
+        (lambda ctx: ctx.send_many("o", after=[s(9223)]), TimeRangeError, "9,223 s; give less"),
+        (lambda ctx: ctx.send_many("o", after=[3]), BareNumberError, r"send_many\('o'\): after\[0\]"),
+        (lambda ctx: ctx.send_many("o", [1], after=ps([3, 4])), SpecError, r"values=\[1\] for 2 times"),
+        (lambda ctx: ctx.send_many("o", 1, after=ps([3])), SpecError, "values=1 for 1 times"),
+        (
+            lambda ctx: ctx.send_many("o", [1, 16], after=ps([3, 4])),
+            SpecError,
+            r"values\[1\]=16 does not fit into 4",
+        ),
+        (lambda ctx: ctx.send_many("x", after=ps([3])), UnknownNameError, "'x'"),
+        (lambda ctx: (ctx.needs(1), ctx.send_many("o", after=ps([3]))), SpecError, "needs 1 messages more"),
+        (lambda ctx: ctx.send("o", 16), SpecError, r"send\('o'\): value=16 does not fit into 4 bits"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(call, kind, text) -> None:
+    def body(ctx: ProcessContext):
+        yield ctx.timeout(s(1))
+        call(ctx)
+
+    with pytest.raises(kind, match=text):
+        hw.System(hw.Process("p", body, outputs={"o": 4})).run(until=s(2))
+
+
+def test_a_value_in_twos_complement_fits_its_port() -> None:
+    def body(ctx: ProcessContext):
+        ctx.send("o", -8)
+        ctx.send_many("o", [15], after=ps([1]))
+        yield ctx.timeout(ps(1))
+
+    assert _run(body, outputs={"o": 4})["o"].value.tolist() == [-8, 15]
