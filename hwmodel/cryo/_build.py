@@ -130,7 +130,8 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
     for column, value in values.items():
         w[m.DRAM + column] = value
     for number in range(d.banks):
-        w[m.BANK + 8 * number + m.B_ROW] = -1
+        w[m.BANK + m.BANK_WORDS * number + m.B_ROW] = -1
+        w[m.BANK + m.BANK_WORDS * number + m.B_LAST_ROW] = -1
     w[m.PAGE + m.PAGE_MASK] = PAGES - 1
     w[m.PAGE + m.PAGE_ON] = machine.first_touch
     w[m.PAGE + m.PAGE_SHUFFLE] = machine.shuffle_pages

@@ -177,9 +177,10 @@ class Core:
 class Machine:
     """A core with its caches and memory.
 
-    `l2` and `l3` may be None. `first_touch` gives pages physical frames in the order in which they are first
-    touched, as an operating system does; otherwise physical addresses equal virtual ones. `shuffle_pages` gives the
-    frames in a shuffled order. Without a `translation` addresses are translated in no time.
+    `l2` and `l3` may be None. `first_touch` gives out memory in the order of the first touch, in regions of
+    2 MiB, within which pages keep their order; otherwise physical addresses equal virtual ones. With a `translation`
+    each page gets a frame of its own, as it does with `shuffle_pages`, which shuffles their order. Without one
+    addresses are translated in no time.
     """
 
     core: Core

@@ -82,10 +82,10 @@ def cases(request: pytest.FixtureRequest, traces: dict[str, Path], reference_dat
     return found
 
 
-def test_times_are_within_five_per_cent_on_the_mean_and_fifteen_at_most(cases: list[Case]) -> None:
+def test_times_are_within_four_per_cent_on_the_mean_and_twelve_at_most(cases: list[Case]) -> None:
     errors = np.abs([case.error for case in cases])
-    assert errors.mean() < (0.03 if cases[0].row["core"] == "inorder" else 0.05)
-    assert errors.max() < 0.15
+    assert errors.mean() < (0.03 if cases[0].row["core"] == "inorder" else 0.04)
+    assert errors.max() < 0.12
 
 
 def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> None:
@@ -99,12 +99,15 @@ def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> Non
     assert np.mean(errors) < 0.10
 
 
-@pytest.mark.parametrize("level", ["l2", "l3"])
-def test_misses_of_the_lower_levels_are_near(cases: list[Case], level: str) -> None:
-    ratios = [ours / theirs for ours, theirs in (case.misses(level) for case in cases)]
-    # The aim is 5 %. In order, streaming misses it at L2: DEVIATIONS.md says by how much.
-    late = level == "l2" and cases[0].row["core"] == "inorder"
-    assert abs(np.mean(ratios) - 1) < (0.20 if late else 0.05)
+# Mean distance of a row from gem5. Rows of the first level are further off, either way: DEVIATIONS.md says which.
+DISTANCE = {"l1d": 0.20, "l2": 0.10, "l3": 0.06}
+
+
+@pytest.mark.parametrize("level", DISTANCE)
+def test_misses_are_within_five_per_cent_on_the_mean(cases: list[Case], level: str) -> None:
+    ratios = np.array([ours / theirs for ours, theirs in (case.misses(level) for case in cases)])
+    assert abs(ratios.mean() - 1) < 0.05
+    assert np.abs(ratios - 1).mean() < DISTANCE[level]
 
 
 def test_instructions_are_within_half_a_per_cent(cases: list[Case]) -> None:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from hwmodel.cryo.words._kernels import (
     B_ACTIVE,
+    B_ASKED,
     B_COLUMN,
     B_EPOCH,
     B_HITS,
+    B_LAST_COLUMN,
+    B_LAST_ROW,
     B_PRECHARGE,
     B_ROW,
     BANK,
+    BANK_WORDS,
     D_BANKS,
     D_BURST,
     D_CL,
@@ -39,7 +43,9 @@ from hwmodel.cryo.words._kernels import (
     H_STRIDE,
     L_BASE,
     L_DEGREE,
+    L_DEN,
     L_MSHRS,
+    L_NUM,
     L_POLICY,
     L_PREFETCH,
     L_SETS,
@@ -52,10 +58,12 @@ from hwmodel.cryo.words._kernels import (
     M_ROW_HITS,
     M_WRITES,
     M_WRITES_WAITING,
+    MAX_PENDING,
     MSHR,
     P_COUNT,
     P_LEVEL,
     P_LINE,
+    P_NEXT,
     P_PC,
     P_TIME,
     PAGE_BITS,
@@ -63,12 +71,14 @@ from hwmodel.cryo.words._kernels import (
     POLICY_LRU,
     POLICY_RANDOM,
     PREFETCH_NEXT,
+    PREFETCH_QUEUE,
     S_RANDOM,
     STATE,
     STRIDE_ENTRIES,
     STRIDE_SETS,
     STRIDE_WAYS,
     STRIDE_WORDS,
+    after,
     take_slot,
 )
 from hwmodel.kernel.compiled import Ints, jit
@@ -164,6 +174,19 @@ def dram_write(w: Ints, line: int, t: int) -> None:
 
 
 @jit
+def goes_before(w: Ints, bank: int, row: int, t: int) -> bool:
+    """Say whether a read at t finds its row open still, though a read of another row was seen first.
+
+    Row hits go first: the controller closes a row when the bank is ready for it, and what waits for the row by then
+    is read before. A controller whose banks hold their access, or whose refresh closes rows, keeps the order.
+    """
+    if w[DRAM + D_HOLDS] or w[DRAM + D_CLOSES] or w[bank + B_ROW] < 0 or w[bank + B_LAST_ROW] != row:
+        return False
+    closes = w[bank + B_LAST_COLUMN] - w[DRAM + D_RP] - w[DRAM + D_RCD]
+    return t <= max(w[bank + B_ASKED], closes)
+
+
+@jit
 def dram_read(w: Ints, line: int, t: int) -> int:
     """Return when a line read at time t leaves the memory controller."""
     row_lines = w[DRAM + D_ROW_LINES]
@@ -178,33 +201,43 @@ def dram_read(w: Ints, line: int, t: int) -> int:
         number %= banks
     else:
         number = (line // row_lines) % banks
+    bank = BANK + number * BANK_WORDS
     clock = w[DRAM + D_CLOCK]
     if clock > 0:
         t = (t + clock - 1) // clock * clock
     if w[DRAM + D_REFI] > 0:
-        if w[DRAM + D_CLOSES] and w[BANK + number * 8 + B_EPOCH] != t // w[DRAM + D_REFI]:
-            w[BANK + number * 8 + B_EPOCH] = t // w[DRAM + D_REFI]
-            w[BANK + number * 8 + B_ROW] = -1
+        if w[DRAM + D_CLOSES] and w[bank + B_EPOCH] != t // w[DRAM + D_REFI]:
+            w[bank + B_EPOCH] = t // w[DRAM + D_REFI]
+            w[bank + B_ROW] = -1
         phase = t % w[DRAM + D_REFI]
         if phase < w[DRAM + D_RFC] and t >= w[DRAM + D_REFI]:
             t += w[DRAM + D_RFC] - phase
     if w[DRAM + D_HOLDS]:
-        t = max(t, w[BANK + number * 8 + B_COLUMN])
-    if w[BANK + number * 8 + B_ROW] == row:
-        column = max(t, w[BANK + number * 8 + B_COLUMN])
+        t = max(t, w[bank + B_COLUMN])
+    before = False
+    if w[bank + B_ROW] == row:
+        column = max(t, w[bank + B_COLUMN])
         w[DRAMS + M_ROW_HITS] += 1
+    elif goes_before(w, bank, row, t):
+        column = max(t, w[bank + B_LAST_COLUMN])
+        w[DRAMS + M_ROW_HITS] += 1
+        before = True
     else:
         active = t
-        if w[BANK + number * 8 + B_ROW] >= 0:
-            active = max(active, w[BANK + number * 8 + B_PRECHARGE]) + w[DRAM + D_RP]
-        active = max(active, w[BANK + number * 8 + B_ACTIVE])
+        if w[bank + B_ROW] >= 0:
+            w[bank + B_LAST_ROW] = w[bank + B_ROW]
+            w[bank + B_LAST_COLUMN] = w[bank + B_COLUMN]
+            w[bank + B_ASKED] = t
+        if w[bank + B_ROW] >= 0:
+            active = max(active, w[bank + B_PRECHARGE]) + w[DRAM + D_RP]
+        active = max(active, w[bank + B_ACTIVE])
         if 0 <= active - w[DRAMS + M_LAST_ACTIVE] < w[DRAM + D_RRD]:
             active = w[DRAMS + M_LAST_ACTIVE] + w[DRAM + D_RRD]
         w[DRAMS + M_LAST_ACTIVE] = max(active, w[DRAMS + M_LAST_ACTIVE])
         column = active + w[DRAM + D_RCD]
-        w[BANK + number * 8 + B_ROW] = row
-        w[BANK + number * 8 + B_PRECHARGE] = active + w[DRAM + D_RAS]
-        w[BANK + number * 8 + B_HITS] = 0
+        w[bank + B_ROW] = row
+        w[bank + B_PRECHARGE] = active + w[DRAM + D_RAS]
+        w[bank + B_HITS] = 0
     burst = w[DRAM + D_BURST]
     ring = w[H_SLOT_LAST]
     # The data bus is booked in bursts, or in clocks where there is one; a request begins at the first free one after
@@ -215,13 +248,18 @@ def dram_read(w: Ints, line: int, t: int) -> int:
     data = max(data, column + w[DRAM + D_CL])
     w[DRAMS + M_READS] += 1
     w[DRAMS + M_BUSY] += burst
-    w[BANK + number * 8 + B_COLUMN] = data + burst if w[DRAM + D_HOLDS] else column + burst
-    w[BANK + number * 8 + B_HITS] += 1
-    if w[DRAM + D_MAX_ROW] > 0 and w[BANK + number * 8 + B_HITS] >= w[DRAM + D_MAX_ROW]:
-        w[BANK + number * 8 + B_ROW] = -1
-        w[BANK + number * 8 + B_ACTIVE] = (
-            max(w[BANK + number * 8 + B_PRECHARGE], column + burst) + w[DRAM + D_RP]
-        )
+    if before:
+        # The row that was opened in its place comes later by a burst.
+        w[bank + B_LAST_COLUMN] = column + burst
+        w[bank + B_PRECHARGE] += burst
+        w[bank + B_COLUMN] += burst
+        return data + burst + w[DRAM + D_CONTROLLER]
+    w[bank + B_COLUMN] = data + burst if w[DRAM + D_HOLDS] else column + burst
+    w[bank + B_HITS] += 1
+    w[bank + B_PRECHARGE] = max(w[bank + B_PRECHARGE], column + burst)  # a row is not closed under a read
+    if w[DRAM + D_MAX_ROW] > 0 and w[bank + B_HITS] >= w[DRAM + D_MAX_ROW]:
+        w[bank + B_ROW] = -1
+        w[bank + B_ACTIVE] = max(w[bank + B_PRECHARGE], column + burst) + w[DRAM + D_RP]
     return data + burst + w[DRAM + D_CONTROLLER]
 
 
@@ -244,32 +282,50 @@ def take_mshr(w: Ints, k: int, t: int, until: int) -> int:
 
 
 @jit
-def first_free(w: Ints, k: int) -> int:
-    """Return when the next miss register of level k is free."""
-    return w[MSHR + k * 64]
-
-
-@jit
-def busy_mshrs(w: Ints, k: int, t: int) -> int:
-    """Return how many miss registers of level k are held at time t."""
-    first = MSHR + k * 64
-    place = first + w[LEVEL + k * 32 + L_MSHRS]
-    while place > first and w[place - 1] > t:
-        place -= 1
-    return first + w[LEVEL + k * 32 + L_MSHRS] - place
+def first_free(w: Ints, k: int, spare: int) -> int:
+    """Return when a miss register of level k is free and `spare` others with it, or all that there are."""
+    return w[MSHR + k * 64 + min(spare, w[LEVEL + k * 32 + L_MSHRS] - 1)]
 
 
 @jit
 def propose(w: Ints, k: int, line: int, t: int, pc: int) -> None:
-    """Add a prefetch to those that wait; the list has a bound, and the newest are dropped beyond it."""
-    n = w[PENDING + (0) * 4 + P_COUNT]
-    if n + 1 >= 64:
+    """Add a prefetch that level k thinks of at time t to those that wait, unless the line is among them already.
+
+    A level has a queue of `PREFETCH_QUEUE`; where it is full the oldest makes room.
+    """
+    n = w[PENDING + P_COUNT]
+    waiting = 0
+    oldest = 0
+    for i in range(1, n + 1):
+        if w[PENDING + i * 4 + P_LEVEL] == k:
+            if w[PENDING + i * 4 + P_LINE] == line:
+                return
+            waiting += 1
+            if waiting == 1:
+                oldest = i
+    if waiting >= PREFETCH_QUEUE:
+        forget(w, oldest)
+        n -= 1
+    if n + 1 >= MAX_PENDING:
         return
-    w[PENDING + (0) * 4 + P_COUNT] = n + 1
-    w[PENDING + (n + 1) * 4 + P_LEVEL] = k
-    w[PENDING + (n + 1) * 4 + P_LINE] = line
-    w[PENDING + (n + 1) * 4 + P_TIME] = t
-    w[PENDING + (n + 1) * 4 + P_PC] = pc
+    t = after(t, 1, w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN])
+    if n == 0 or t < w[PENDING + P_NEXT]:
+        w[PENDING + P_NEXT] = t
+    n += 1
+    w[PENDING + P_COUNT] = n
+    w[PENDING + n * 4 + P_LEVEL] = k
+    w[PENDING + n * 4 + P_LINE] = line
+    w[PENDING + n * 4 + P_TIME] = t
+    w[PENDING + n * 4 + P_PC] = pc
+
+
+@jit
+def forget(w: Ints, n: int) -> None:
+    """Take a prefetch off the list of those that wait."""
+    last = w[PENDING + P_COUNT]
+    for place in range(PENDING + n * 4, PENDING + last * 4):
+        w[place] = w[place + 4]
+    w[PENDING + P_COUNT] = last - 1
 
 
 @jit

@@ -8,10 +8,10 @@ program order, each at its own time. That is the one approximation of this model
 from __future__ import annotations
 
 from hwmodel.cryo.lines._kernels import (
-    busy_mshrs,
     dram_read,
     find,
     first_free,
+    forget,
     insert,
     promote,
     take_mshr,
@@ -47,7 +47,6 @@ from hwmodel.cryo.words._kernels import (
     L_FLIGHT,
     L_HIT,
     L_INTERVAL,
-    L_MSHRS,
     L_NEXT,
     L_NUM,
     L_ON_FETCH,
@@ -76,6 +75,7 @@ from hwmodel.cryo.words._kernels import (
     P_COUNT,
     P_LEVEL,
     P_LINE,
+    P_NEXT,
     P_PC,
     P_TIME,
     PATH,
@@ -87,7 +87,6 @@ from hwmodel.cryo.words._kernels import (
     S_BLOCK_FROM,
     S_BLOCK_TO,
     S_LATENCY,
-    S_PREFETCH_FREE,
     SHARED,
     STATE,
     WRITE,
@@ -198,22 +197,24 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 break
             if place >= 0:
                 upgrade = True
+                w[place] &= ~PREFETCHED  # the store is its first use, though it has to ask
                 arrived = w[w[H_READY] + place]
                 if arrived > t:
                     w[COUNT + k * 16 + N_MERGED] += 1
                     t = arrived + w[LEVEL + k * 32 + L_REST]
                     cycle = max(cycle, edge(t, num, den))
-            else:
-                upgrade = False
-            # Below the first level a store asks for the line like a load; writes there are lines written back.
-            miss(w, k, READ if kind == WRITE and depth > 0 else kind)
-            if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
-                train(w, k, requestor, pc, address, t)
+            # A level below that lost the line passes on what a store asks for: no line comes, and none is missed.
+            asked = upgrade and depth > 0
+            if not asked:
+                # Below the first level a store asks for the line like a load; writes there are lines written back.
+                miss(w, k, READ if kind == WRITE and depth > 0 else kind)
+                if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
+                    train(w, k, requestor, pc, address, t)
             if store and not w[MORE + k * 16 + E_ALLOCATE]:
                 data = time_of(cycle + w[MORE + k * 16 + E_STORE], num, den)
                 write_through(w, k, line, data)
                 break
-        free = first_free(w, k)
+        free = first_free(w, k, 0)
         if free > t:
             w[COUNT + k * 16 + N_BLOCKED] += free - t
             t = free
@@ -289,7 +290,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
         )
         take_mshr(w, k, w[PATH + depth * 2 + 1], data if w[LEVEL + k * 32 + L_FILL_HOLDS] else arrival)
         if w[LEVEL + k * 32 + L_BLOCKS] and (not own or depth > 0):
-            free = first_free(w, k)
+            free = first_free(w, k, 0)
             if free > w[PATH + depth * 2 + 1]:
                 w[STATE + k * 8 + S_BLOCK_FROM] = w[PATH + depth * 2 + 1]
                 w[STATE + k * 8 + S_BLOCK_TO] = free
@@ -310,33 +311,35 @@ def miss(w: Ints, k: int, kind: int) -> None:
 
 
 @jit
-def send_prefetches(w: Ints) -> None:
-    """Send the prefetches that wait, and those that these cause further down."""
-    n = 0
-    while n < w[PENDING + (0) * 4 + P_COUNT]:
-        n += 1
-        k = w[PENDING + (n) * 4 + P_LEVEL]
-        line = w[PENDING + (n) * 4 + P_LINE]
-        t = max(w[PENDING + (n) * 4 + P_TIME], w[STATE + k * 8 + S_PREFETCH_FREE])
+def send_prefetches(w: Ints, until: int) -> None:
+    """Send the prefetches that may go by a time, in the order of their times, and those that these cause further down.
+
+    One whose line has come in the meantime, or is on its way, is dropped. One that finds too few miss registers free
+    waits until there are enough.
+    """
+    while w[PENDING + P_COUNT] > 0:
+        best = 1
+        for n in range(2, w[PENDING + P_COUNT] + 1):
+            if w[PENDING + n * 4 + P_TIME] < w[PENDING + best * 4 + P_TIME]:
+                best = n
+        entry = PENDING + best * 4
+        k = w[entry + P_LEVEL]
+        line = w[entry + P_LINE]
+        t = w[entry + P_TIME]
+        if t > until:
+            w[PENDING + P_NEXT] = t
+            return
         if find(w, k, line) >= 0 or (w[H_COHERENCE] and is_elsewhere(w, k, line)):
+            forget(w, best)
             continue
-        if busy_mshrs(w, k, t) + w[LEVEL + k * 32 + L_RESERVE] >= w[LEVEL + k * 32 + L_MSHRS]:
-            # No register is left for it: it waits in the queue until one is.
-            t = max(t, first_free(w, k))
-        t = after(t, 1, w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN])
-        w[STATE + k * 8 + S_PREFETCH_FREE] = t
+        free = first_free(w, k, w[LEVEL + k * 32 + L_RESERVE])
+        if free > t:
+            w[entry + P_TIME] = free
+            continue
+        pc = w[entry + P_PC]
+        forget(w, best)
         w[COUNT + k * 16 + N_PREFETCHES] += 1
-        go_down(
-            w,
-            k,
-            line << LINE_BITS,
-            t,
-            PREFETCH,
-            w[LEVEL + k * 32 + L_REQUESTOR],
-            w[PENDING + (n) * 4 + P_PC],
-            True,
-        )
-    w[PENDING + (0) * 4 + P_COUNT] = 0
+        go_down(w, k, line << LINE_BITS, t, PREFETCH, w[LEVEL + k * 32 + L_REQUESTOR], pc, True)
 
 
 @jit
@@ -348,15 +351,21 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     """
     if address < 0:
         return port_access(w, address, t, kind)
+    catch_up(w, t)
     return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
+
+
+@inlined
+def catch_up(w: Ints, t: int) -> None:
+    """Send the prefetches that go before an access at time t."""
+    if w[PENDING + P_COUNT] > 0 and w[PENDING + P_NEXT] <= t:
+        send_prefetches(w, t)
 
 
 @jit
 def finish(w: Ints, k: int, t: int, data: int, kind: int) -> int:
-    """Send what an access made the prefetchers ask for, and count the latency of a read; return when its data is there."""
+    """Note how deep an access went, and count the latency of a read; return when its data is there."""
     w[PATH + 7 * 2 + 1] = w[PATH + 7 * 2 + 0]
-    if w[PENDING + (0) * 4 + P_COUNT] > 0:
-        send_prefetches(w)
     if kind != WRITE:
         count_latency(w, k, data - t)
     return data

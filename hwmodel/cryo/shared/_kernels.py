@@ -8,7 +8,7 @@ order of the calls; what a message between caches takes is found on top and dela
 from __future__ import annotations
 
 from hwmodel.cryo.lines._kernels import drop, find, insert, promote
-from hwmodel.cryo.memory._kernels import count_latency, finish, go_down
+from hwmodel.cryo.memory._kernels import catch_up, count_latency, finish, go_down
 from hwmodel.cryo.memory._kernels import touch as touch_alone
 from hwmodel.cryo.owners._kernels import (
     CORE_WORDS,
@@ -87,6 +87,7 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
         return port_access(w, address, t, kind)
     if w[H_SHARED]:
         return access_among(w, k, address, t, kind, pc)
+    catch_up(w, t)
     return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
 
 
@@ -103,8 +104,8 @@ def send(
     """Send an access at time t of a core's cycle, by the core's clock num / den; return the cycle of its answer.
 
     A hit that nothing stands in the way of, which is nearly every access, is done here: as in `access`, but without
-    a division where the cache has the core's clock. A write that is `posted` is answered once the tag is known, and
-    asks no one; its data are then still on their way into the array.
+    a division where the cache has the core's clock. A write that is `posted` is answered once the tag is known;
+    its data are then still on their way into the array.
     """
     place = -1
     line = address >> LINE_BITS
@@ -112,14 +113,14 @@ def send(
     if address >= 0 and w[H_SHARED] == 0:
         place = w[at + L_BASE] + (line & (w[at + L_SETS] - 1)) * w[at + L_WAYS]
         if w[place] >> 3 != line:
-            place = find_behind(w, k, line, kind == WRITE and not posted)
+            place = find_behind(w, k, line, kind == WRITE)
     if (
         place < 0
         or w[w[H_READY] + place] + w[at + L_REST] > t
-        or w[place] & (PREFETCHED if kind != WRITE or posted else PREFETCHED | SHARED)
+        or w[place] & (PREFETCHED if kind != WRITE else PREFETCHED | SHARED)
         or w[at + L_INTERVAL] > 0
         or (w[STATE + k * 8 + S_BLOCK_TO] > t and w[STATE + k * 8 + S_BLOCK_FROM] <= t)
-        or (kind == WRITE and not posted and w[MORE + k * 16 + E_THROUGH])
+        or (kind == WRITE and w[MORE + k * 16 + E_THROUGH])
     ):
         return send_far(w, num, den, k, address, t, int(kind), pc)
     w[PATH + 15] = 0
@@ -170,6 +171,7 @@ def access_among(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> i
     m = behind(w, w[H_SHARED])
     core = w[H_CORE]
     line = address >> LINE_BITS
+    catch_up(m, t)
     if m[m[H_COHERENCE] + X_PROTOCOL] == PROTOCOL_NONE:
         data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
     else:

@@ -45,16 +45,18 @@ MAX_LEVELS = 68  # three for each of 16 cores, and the one that they share behin
 MAX_MSHRS = 64
 MAX_BANKS = 64
 MAX_BUFFER = 64
+BANK_WORDS = 16
+MAX_PENDING = 256
 LEVEL = 64
 STATE = LEVEL + MAX_LEVELS * 32
 COUNT = STATE + MAX_LEVELS * 8
 MSHR = COUNT + MAX_LEVELS * 16
 PATH = MSHR + MAX_LEVELS * MAX_MSHRS
 PENDING = PATH + 32
-DRAM = PENDING + 64 * 4
+DRAM = PENDING + MAX_PENDING * 4
 DRAMS = DRAM + 32
 BANK = DRAMS + 16
-HISTOGRAM = BANK + MAX_BANKS * 8
+HISTOGRAM = BANK + MAX_BANKS * BANK_WORDS
 PAGE = HISTOGRAM + MAX_LEVELS * 64
 PAGE_NEAR = PAGE + 16
 NEAR_PAGES = 64
@@ -127,6 +129,7 @@ ARRAY_SHIFT = 2
 PREFETCH_NONE = 0
 PREFETCH_NEXT = 1
 PREFETCH_STRIDE = 2
+PREFETCH_QUEUE = 32  # prefetches of a level that wait
 
 POLICY_LRU = 0
 POLICY_FIFO = 1
@@ -135,7 +138,6 @@ POLICY_RANDOM = 2
 # ---------------------------------------------------------------------------------- state and statistics of a level
 S_BLOCK_FROM = 0  # the last interval in which the level turned requests away
 S_BLOCK_TO = 1
-S_PREFETCH_FREE = 2  # when the prefetcher may send again
 S_RANDOM = 3
 S_LATENCY = 4  # the read latency counted last, and its bin: most reads take as long as the one before
 S_BIN = 5
@@ -188,6 +190,9 @@ B_PRECHARGE = 2  # earliest precharge
 B_HITS = 3  # accesses since the row was opened
 B_ACTIVE = 4  # earliest activation
 B_EPOCH = 5  # refresh after which the row was opened
+B_LAST_ROW = 6  # row that a read of another row closed, -1: none
+B_LAST_COLUMN = 7  # its earliest column command, had it stayed open
+B_ASKED = 8  # when that read came
 
 # statistics of the memory, kept in `drams`
 M_READS = 0
@@ -206,12 +211,14 @@ PREFETCH = 3
 # slot rings: level k's ports are ring 3k, its bus down 3k + 1, its bus up 3k + 2; the last one is the DRAM's data bus
 
 P_COUNT = 0  # header of `pending`: entries waiting
+P_NEXT = 1  # and when the first of them may go
 P_LEVEL = 0
 P_LINE = 1
-P_TIME = 2
+P_TIME = 2  # from when it may go
 P_PC = 3
 
 PAGE_BITS = 12
+REGION_BITS = 9  # pages of a region that lies together in memory, as a power of two: 2 MiB
 SPACE_SHIFT = 58  # place of the address space in an address
 PAGE_NEXT = 0  # header of `page`: pages given out
 PAGE_MASK = 1  # table size - 1
@@ -340,9 +347,11 @@ def take_slot(w: Ints, ring: int, cycle: int, width: int, length: int) -> int:
 
 @jit
 def physical(w: Ints, address: int) -> int:
-    """Return the physical address; pages get their frames in the order in which they are first touched.
+    """Return the physical address; memory is given out in the order of the first touch.
 
-    A negative address is that of a mapped port, which has no page.
+    A region of 2 MiB is given as a whole, as the loader of a simulated process lays a program out: its pages keep
+    their order. Shuffled or walked pages get their frames one by one. A negative address is that of a mapped port,
+    which has no page.
     """
     if w[PAGE + PAGE_ON] == 0 or address < 0:
         return address ^ (w[PAGE + PAGE_SPACE] << SPACE_SHIFT)
@@ -352,6 +361,9 @@ def physical(w: Ints, address: int) -> int:
     if w[near] == number:
         return (w[near + 1] << PAGE_BITS) | (address & 4095)
     mask = w[PAGE + PAGE_MASK]
+    page = number
+    together = 0 if w[PAGE + PAGE_SHUFFLE] or w[WALK + K_ON] else REGION_BITS
+    number >>= together
     # Spaces begin far apart in the table, so that pages of the same number do not crowd each other out.
     place = ((number ^ (number >> 15)) + w[PAGE + PAGE_SPACE] * 16411) & mask
     key = number ^ (w[PAGE + PAGE_SPACE] << (SPACE_SHIFT - PAGE_BITS))
@@ -371,7 +383,8 @@ def physical(w: Ints, address: int) -> int:
     frame = w[at + 1]
     if w[PAGE + PAGE_SHUFFLE]:
         frame = shuffled(frame)
-    w[near] = number
+    frame = (frame << together) | (page & ((1 << together) - 1))
+    w[near] = page
     w[near + 1] = frame
     return (frame << PAGE_BITS) | (address & 4095)
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.cryo._build import build
 from hwmodel.cryo.config import Bus, Cache, Dram, Machine, cryo_ooo
-from hwmodel.cryo.lines._kernels import drop
+from hwmodel.cryo.lines._kernels import dram_read, drop, find, first_free, propose
 from hwmodel.cryo.memory import _kernels as m
 from hwmodel.cryo.words import _kernels as k
 from hwmodel.units import GHz, ns
@@ -164,6 +164,36 @@ def test_two_reads_share_the_data_bus_a_burst_apart(words):
     assert second >= first + 5
 
 
+# One bank of rows of four lines; a read pays activation 10, access 10, burst 5 and the controller's 20.
+def read(words, line, t):
+    """Give when a line read at t nanoseconds leaves the controller."""
+    return dram_read(words, line, t * NS) / NS
+
+
+@pytest.mark.parametrize(("t", "out"), [(10, 30 + 10 + 5 + 20), (11, 80 + 10 + 10 + 10 + 5 + 20)])
+def test_a_row_hit_goes_before_a_conflict_that_came_earlier_until_the_row_is_closed(words, t, out):
+    for line in range(4):
+        read(words, line, 0)  # columns at 10, 15, 20, 25
+    # of another row: the bank could close the first one at 30 - 10 - 10, and opens this one at 40
+    assert read(words, 16, 1) == 40 + 10 + 10 + 5 + 20
+    assert read(words, 0, t) == out - (0 if t == 10 else 10)
+
+
+def test_a_read_that_goes_before_holds_up_the_row_behind_it_by_a_burst(words):
+    other = build(machine())
+    for w in (words, other):
+        read(w, 0, 0)
+        read(w, 16, 0)
+    read(words, 1, 0)
+    assert read(words, 17, 0) == read(other, 17, 0) + 5
+
+
+def test_a_row_is_not_closed_before_its_last_read_has_passed(words):
+    read(words, 0, 0)
+    read(words, 1, 100)
+    assert read(words, 16, 101) == 105 + 10 + 10 + 10 + 5 + 20
+
+
 def test_flight_time_is_paid_both_ways():
     far = build(machine(l2=replace(L2, bus=replace(L2.bus, flight=ns(7)))))
     near = build(machine())
@@ -174,6 +204,45 @@ def test_the_next_line_prefetcher_brings_the_next_lines():
     w = build(machine(l1d=replace(L1, mshrs=8, prefetcher="next_line", degree=2)))
     load(w, 0, 0)
     assert [load(w, 64 * i, 5000 + i) for i in (1, 2)] == [3, 3]
+
+
+@pytest.mark.parametrize(("t", "merged"), [(0.999, 0), (1, 1)])
+def test_a_prefetch_goes_before_the_accesses_of_its_time_and_behind_earlier_ones(t, merged):
+    w = build(machine(l1d=replace(L1, mshrs=8, prefetcher="next_line", degree=1)))
+    load(w, 0, 0)  # the prefetch of line 1 may go a cycle later
+    load(w, 64, t)
+    assert w[k.COUNT + k.N_MERGED] == merged
+    assert w[k.COUNT + k.N_PREFETCHES] == merged
+
+
+def test_prefetches_go_in_the_order_of_their_times_and_no_further_than_asked():
+    words = build(machine(l1d=replace(L1, mshrs=8)))
+    words[k.PENDING + k.P_COUNT] = 2
+    words[k.PENDING + 4 : k.PENDING + 8] = D, 10, 30 * NS, 0
+    words[k.PENDING + 8 : k.PENDING + 12] = D, 20, 20 * NS, 0
+    m.send_prefetches(words, 30 * NS - 1)
+    assert [find(words, D, line) >= 0 for line in (10, 20)] == [False, True]
+    assert words[k.PENDING + k.P_NEXT] == 30 * NS
+    m.send_prefetches(words, 30 * NS)
+    assert find(words, D, 10) >= 0
+    assert words[k.PENDING + k.P_COUNT] == 0
+
+
+def test_a_prefetch_waits_until_the_reserve_is_free_beside_its_own_register():
+    w = build(machine(l1d=replace(L1, mshrs=4, reserve=2)))
+    w[k.MSHR : k.MSHR + 4] = [10, 20, 30, 40]
+    assert [first_free(w, D, spare) for spare in (0, 2, 9)] == [10, 30, 40]
+
+
+def test_a_line_waits_once_and_a_full_queue_forgets_its_oldest_prefetch(words):
+    for line in range(k.PREFETCH_QUEUE):
+        propose(words, D, line, 0, 0)
+        propose(words, D, line, 0, 0)
+    propose(words, L2_LEVEL, 5, 0, 0)
+    assert words[k.PENDING + k.P_COUNT] == k.PREFETCH_QUEUE + 1
+    propose(words, D, 99, 0, 0)
+    waiting = words[k.PENDING + 4 :].reshape(-1)[: 4 * (k.PREFETCH_QUEUE + 1)].reshape(-1, 4)[:, k.P_LINE]
+    assert list(waiting) == [*range(1, k.PREFETCH_QUEUE), 5, 99]
 
 
 def test_the_stride_prefetcher_learns_a_stride_from_three_misses_of_one_instruction():
@@ -187,6 +256,7 @@ def test_the_stride_prefetcher_stays_in_its_page():
     w = build(machine(l1d=replace(L1, mshrs=8, prefetcher="stride", degree=4)))
     for i in range(3):
         load(w, 4096 - 64 * (3 - i), 1000 * i, pc=0x400)
+    load(w, 1 << 20, 9000)
     assert w[k.COUNT + k.N_PREFETCHES] == 0
 
 

@@ -10,6 +10,7 @@ from hwmodel.cryo._build import build
 from hwmodel.cryo.config import Cache
 from hwmodel.cryo.lines._kernels import drop, find
 from hwmodel.cryo.memory import _kernels as m
+from hwmodel.cryo.shared import _kernels as shared
 from hwmodel.cryo.words import _kernels as k
 from hwmodel.cryo.writes import _kernels as writes
 from hwmodel.errors import SpecError, UnknownNameError
@@ -70,7 +71,7 @@ def test_a_prefetch_goes_down_after_its_own_latency(prefetch_latency, difference
             drop(w, D, line)
         w[k.PENDING] = 1
         w[k.PENDING + 4 : k.PENDING + 8] = D, 0, 30_000 * NS, 0
-        m.send_prefetches(w)
+        m.send_prefetches(w, 30_000 * NS)
         return w[w[k.H_READY] + find(w, D, 0)] / NS
 
     assert arrival({}) - arrival({"prefetch_latency": prefetch_latency}) == difference
@@ -120,6 +121,46 @@ def test_a_clean_line_that_leaves_is_announced_on_the_bus():
         before = (w[ring : ring + 4096] >= 0).sum()
         load(w, SET * 2, 2000)
         assert (w[ring : ring + 4096] >= 0).sum() - before == 1 + busy
+
+
+def test_the_upgrade_is_the_first_use_of_a_prefetched_line():
+    w = built({"ownership": True, "prefetcher": "stride", "mshrs": 8})
+    load(w, 0, 0)
+    w[find(w, D, 0)] |= k.SHARED | k.PREFETCHED
+    load(w, 0, 1000, k.WRITE)
+    assert flags(w, D, 0) == k.DIRTY
+
+
+def test_an_upgrade_of_a_line_that_the_level_below_lost_brings_no_second_copy_and_misses_nothing_there():
+    w = built({"ownership": True}, {"ownership": True})
+    load(w, 0, 0)
+    w[find(w, D, 0)] |= k.SHARED
+    drop(w, L2_LEVEL, 0)
+    misses = int(w[k.COUNT + 16 * L2_LEVEL + k.N_READ_MISSES])
+    load(w, 0, 1000, k.WRITE)
+    assert drop(w, D, 0) & 7 == k.DIRTY
+    assert find(w, D, 0) < 0
+    assert find(w, L2_LEVEL, 0) < 0
+    assert w[k.COUNT + 16 * L2_LEVEL + k.N_READ_MISSES] == misses
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_store_of_either_core_asks_for_a_shared_line(posted):
+    w = built({"ownership": True}, {"ownership": True})
+    load(w, 0, 0)
+    w[find(w, D, 0)] |= k.SHARED
+    assert shared.send(w, NS, 1, D, 0, 1000, 1000 * NS, k.WRITE, 0, posted) > 1003
+    assert w[k.COUNT + k.N_WRITE_MISSES] == 1
+    assert flags(w, D, 0) == k.DIRTY
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_store_of_either_core_that_hits_goes_through_a_cache_that_keeps_nothing_dirty(posted):
+    w = built({"write": "through"})
+    load(w, 0, 0)
+    shared.send(w, NS, 1, D, 0, 1000, 1000 * NS, k.WRITE, 0, posted)
+    assert flags(w, D, 0) == 0
+    assert flags(w, L2_LEVEL, 0) == k.DIRTY
 
 
 # ------------------------------------------------------------------------------------------------ write buffers

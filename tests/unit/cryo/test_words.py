@@ -69,9 +69,18 @@ def test_a_slot_of_another_turn_of_the_ring_counts_as_free(words):
     assert k.take_slot(words, 0, 5 + size, 1, 1) == 5 + size
 
 
-def test_pages_get_frames_in_the_order_of_their_first_touch(words):
-    frames = [k.physical(words, page << 12) >> 12 for page in (7, 3, 7, 1 << 30, 3)]
-    assert frames == [1, 2, 1, 3, 2]
+def test_regions_get_memory_in_the_order_of_their_first_touch_and_keep_their_pages_in_order(words):
+    frames = [k.physical(words, page << 12) >> 12 for page in (7, 3, 7, 1 << 30, 3, 511, 512)]
+    assert frames == [512 + 7, 512 + 3, 512 + 7, 1024, 512 + 3, 512 + 511, 3 * 512]
+
+
+@pytest.mark.parametrize("setting", [k.PAGE + k.PAGE_SHUFFLE, k.WALK + k.K_ON])
+def test_shuffled_and_walked_pages_get_their_frames_one_by_one(words, setting):
+    words[setting] = 1
+    for page in (7, 3, 7):
+        k.physical(words, page << 12)
+    assert words[k.PAGE + k.PAGE_NEXT] == 2
+    assert abs(k.physical(words, 7 << 12) - k.physical(words, 3 << 12)) != 4 << 12
 
 
 def test_an_address_keeps_its_place_in_its_page(words):
@@ -88,7 +97,7 @@ def test_a_full_page_table_is_noticed_and_nothing_is_written_beyond_it(words):
     words[k.PAGE + k.PAGE_MASK] = 7
     before = words.copy()
     for page in range(10):
-        k.physical(words, page << 12)
+        k.physical(words, page << 21)
     assert words[k.PAGE + k.PAGE_FULL] == 1
     changed = np.flatnonzero(before != words)
     table = int(words[k.H_PAGE])
