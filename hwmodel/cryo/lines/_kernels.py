@@ -289,10 +289,12 @@ def first_free(w: Ints, k: int, spare: int) -> int:
 
 @jit
 def propose(w: Ints, k: int, line: int, t: int, pc: int) -> None:
-    """Add a prefetch that level k thinks of at time t to those that wait, unless the line is among them already.
+    """Add a prefetch that level k thinks of at time t to those that wait, unless the line is there or among them.
 
     A level has a queue of `PREFETCH_QUEUE`; where it is full the oldest makes room.
     """
+    if find(w, k, line) >= 0:
+        return  # it would be dropped when its turn comes: most of what a stream proposes
     n = w[PENDING + P_COUNT]
     waiting = 0
     oldest = 0
