@@ -58,20 +58,25 @@ from hwmodel.cryo.words._kernels import (
     M_ROW_HITS,
     M_WRITES,
     M_WRITES_WAITING,
-    MAX_PENDING,
     MSHR,
-    P_COUNT,
     P_LEVEL,
-    P_LINE,
+    P_LEVELS,
     P_NEXT,
-    P_PC,
-    P_TIME,
     PAGE_BITS,
     PENDING,
     POLICY_LRU,
     POLICY_RANDOM,
     PREFETCH_NEXT,
     PREFETCH_QUEUE,
+    Q_COUNT,
+    Q_ENTRIES,
+    Q_FIRST,
+    Q_LINE,
+    Q_LINES,
+    Q_PC,
+    Q_TIME,
+    QUEUE_WORDS,
+    QUEUES,
     S_RANDOM,
     STATE,
     STRIDE_ENTRIES,
@@ -81,7 +86,7 @@ from hwmodel.cryo.words._kernels import (
     after,
     take_slot,
 )
-from hwmodel.kernel.compiled import Ints, jit
+from hwmodel.kernel.compiled import Ints, inlined, jit
 
 
 @jit
@@ -289,45 +294,73 @@ def first_free(w: Ints, k: int, spare: int) -> int:
 
 @jit
 def propose(w: Ints, k: int, line: int, t: int, pc: int) -> None:
-    """Add a prefetch that level k thinks of at time t to those that wait, unless the line is there or among them.
+    """Put a prefetch that level k thinks of at time t behind those that wait, unless the line is among them.
 
-    A level has a queue of `PREFETCH_QUEUE`; where it is full the oldest makes room.
+    A level has a queue of `PREFETCH_QUEUE`; where it is full the oldest is forgotten.
     """
-    if find(w, k, line) >= 0:
-        return  # it would be dropped when its turn comes: most of what a stream proposes
-    n = w[PENDING + P_COUNT]
-    waiting = 0
-    oldest = 0
-    for i in range(1, n + 1):
-        if w[PENDING + i * 4 + P_LEVEL] == k:
-            if w[PENDING + i * 4 + P_LINE] == line:
+    queue = QUEUES + k * QUEUE_WORDS
+    count = w[queue + Q_COUNT]
+    bit = 1 << (line & 31)
+    if w[queue + Q_LINES] & bit:
+        for n in range(count):
+            if w[waiting(w, k, n) + Q_LINE] == line:
                 return
-            waiting += 1
-            if waiting == 1:
-                oldest = i
-    if waiting >= PREFETCH_QUEUE:
-        forget(w, oldest)
-        n -= 1
-    if n + 1 >= MAX_PENDING:
-        return
+    if count == PREFETCH_QUEUE:
+        forget(w, k)
+        count -= 1
     t = after(t, 1, w[LEVEL + k * 32 + L_NUM], w[LEVEL + k * 32 + L_DEN])
-    if n == 0 or t < w[PENDING + P_NEXT]:
-        w[PENDING + P_NEXT] = t
-    n += 1
-    w[PENDING + P_COUNT] = n
-    w[PENDING + n * 4 + P_LEVEL] = k
-    w[PENDING + n * 4 + P_LINE] = line
-    w[PENDING + n * 4 + P_TIME] = t
-    w[PENDING + n * 4 + P_PC] = pc
+    if count == 0:
+        w[queue + Q_LINES] = 0
+        if w[PENDING + P_LEVELS] == 0 or t < w[PENDING + P_NEXT]:
+            w[PENDING + P_NEXT] = t  # behind others of its level it cannot be the next
+        w[PENDING + P_LEVEL + w[PENDING + P_LEVELS]] = k
+        w[PENDING + P_LEVELS] += 1
+    entry = waiting(w, k, count)
+    w[entry + Q_LINE] = line
+    w[entry + Q_TIME] = t
+    w[entry + Q_PC] = pc
+    w[queue + Q_LINES] |= bit
+    w[queue + Q_COUNT] = count + 1
+
+
+@inlined
+def waiting(w: Ints, k: int, n: int) -> int:
+    """Return where the n-th prefetch of level k that waits is written."""
+    queue = QUEUES + k * QUEUE_WORDS
+    return queue + Q_ENTRIES + ((w[queue + Q_FIRST] + n) & (PREFETCH_QUEUE - 1)) * 3
 
 
 @jit
-def forget(w: Ints, n: int) -> None:
-    """Take a prefetch off the list of those that wait."""
-    last = w[PENDING + P_COUNT]
-    for place in range(PENDING + n * 4, PENDING + last * 4):
-        w[place] = w[place + 4]
-    w[PENDING + P_COUNT] = last - 1
+def forget(w: Ints, k: int) -> None:
+    """Take the first prefetch off the queue of level k."""
+    queue = QUEUES + k * QUEUE_WORDS
+    w[queue + Q_FIRST] = (w[queue + Q_FIRST] + 1) & (PREFETCH_QUEUE - 1)
+    w[queue + Q_COUNT] -= 1
+    if w[queue + Q_COUNT] == 0:
+        w[PENDING + P_LEVELS] -= 1
+        last = PENDING + P_LEVEL + w[PENDING + P_LEVELS]
+        place = PENDING + P_LEVEL
+        while w[place] != k:
+            place += 1
+        w[place] = w[last]
+
+
+@jit
+def withdraw(w: Ints, k: int, line: int) -> None:
+    """Take a line that was asked for off the queue of level k: no prefetch of it is needed any more."""
+    queue = QUEUES + k * QUEUE_WORDS
+    if w[queue + Q_LINES] & (1 << (line & 31)) == 0:
+        return
+    for n in range(w[queue + Q_COUNT]):
+        if w[waiting(w, k, n) + Q_LINE] == line:
+            for m in range(n, 0, -1):
+                to = waiting(w, k, m)
+                at = waiting(w, k, m - 1)
+                w[to + Q_LINE] = w[at + Q_LINE]
+                w[to + Q_TIME] = w[at + Q_TIME]
+                w[to + Q_PC] = w[at + Q_PC]
+            forget(w, k)
+            return
 
 
 @jit
@@ -339,11 +372,12 @@ def train(w: Ints, k: int, requestor: int, pc: int, address: int, t: int) -> Non
     """
     kind = w[LEVEL + k * 32 + L_PREFETCH]
     degree = w[LEVEL + k * 32 + L_DEGREE]
+    withdraw(w, k, address >> LINE_BITS)
     if kind == PREFETCH_NEXT:
         for d in range(1, degree + 1):
             propose(w, k, (address >> LINE_BITS) + d, t, pc)
         return
-    table = w[H_STRIDE] + (k * 8 + requestor) * STRIDE_WORDS
+    table = w[H_STRIDE] + k * 8 * STRIDE_WORDS
     hashed = pc >> 1
     first = ((hashed ^ (hashed >> 4)) & (STRIDE_SETS - 1)) * STRIDE_WAYS
     oldest = first

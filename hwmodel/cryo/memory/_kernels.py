@@ -16,6 +16,7 @@ from hwmodel.cryo.lines._kernels import (
     promote,
     take_mshr,
     train,
+    waiting,
 )
 from hwmodel.cryo.owners._kernels import from_owner, is_elsewhere, is_given
 from hwmodel.cryo.ports._kernels import port_access
@@ -72,16 +73,16 @@ from hwmodel.cryo.words._kernels import (
     N_READS,
     N_WRITE_MISSES,
     N_WRITES,
-    P_COUNT,
     P_LEVEL,
-    P_LINE,
+    P_LEVELS,
     P_NEXT,
-    P_PC,
-    P_TIME,
     PATH,
     PENDING,
     PREFETCH,
     PREFETCHED,
+    Q_LINE,
+    Q_PC,
+    Q_TIME,
     READ,
     S_BIN,
     S_BLOCK_FROM,
@@ -197,7 +198,6 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 break
             if place >= 0:
                 upgrade = True
-                w[place] &= ~PREFETCHED  # the store is its first use, though it has to ask
                 arrived = w[w[H_READY] + place]
                 if arrived > t:
                     w[COUNT + k * 16 + N_MERGED] += 1
@@ -312,32 +312,31 @@ def miss(w: Ints, k: int, kind: int) -> None:
 
 @jit
 def send_prefetches(w: Ints, until: int) -> None:
-    """Send the prefetches that may go by a time, in the order of their times, and those that these cause further down.
+    """Send the prefetches that may go by a time, and those that these cause further down.
 
-    One whose line has come in the meantime, or is on its way, is dropped. One that finds too few miss registers free
-    waits until there are enough.
+    The first of a level's queue goes next, from its time on, once enough miss registers are free; of all levels' the
+    earliest. One whose line has come in the meantime, or is on its way, is dropped.
     """
-    while w[PENDING + P_COUNT] > 0:
-        best = 1
-        for n in range(2, w[PENDING + P_COUNT] + 1):
-            if w[PENDING + n * 4 + P_TIME] < w[PENDING + best * 4 + P_TIME]:
-                best = n
-        entry = PENDING + best * 4
-        k = w[entry + P_LEVEL]
-        line = w[entry + P_LINE]
-        t = w[entry + P_TIME]
+    while w[PENDING + P_LEVELS] > 0:
+        t = 0
+        k = -1
+        for n in range(w[PENDING + P_LEVELS]):
+            level = w[PENDING + P_LEVEL + n]
+            begin = max(
+                w[waiting(w, level, 0) + Q_TIME], first_free(w, level, w[LEVEL + level * 32 + L_RESERVE])
+            )
+            if k < 0 or begin < t:
+                t = begin
+                k = level
         if t > until:
             w[PENDING + P_NEXT] = t
             return
+        entry = waiting(w, k, 0)
+        line = w[entry + Q_LINE]
+        pc = w[entry + Q_PC]
+        forget(w, k)
         if find(w, k, line) >= 0 or (w[H_COHERENCE] and is_elsewhere(w, k, line)):
-            forget(w, best)
             continue
-        free = first_free(w, k, w[LEVEL + k * 32 + L_RESERVE])
-        if free > t:
-            w[entry + P_TIME] = free
-            continue
-        pc = w[entry + P_PC]
-        forget(w, best)
         w[COUNT + k * 16 + N_PREFETCHES] += 1
         go_down(w, k, line << LINE_BITS, t, PREFETCH, w[LEVEL + k * 32 + L_REQUESTOR], pc, True)
 
@@ -358,7 +357,7 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
 @inlined
 def catch_up(w: Ints, t: int) -> None:
     """Send the prefetches that go before an access at time t."""
-    if w[PENDING + P_COUNT] > 0 and w[PENDING + P_NEXT] <= t:
+    if w[PENDING + P_LEVELS] > 0 and w[PENDING + P_NEXT] <= t:
         send_prefetches(w, t)
 
 

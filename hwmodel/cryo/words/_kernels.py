@@ -46,14 +46,16 @@ MAX_MSHRS = 64
 MAX_BANKS = 64
 MAX_BUFFER = 64
 BANK_WORDS = 16
-MAX_PENDING = 256
 LEVEL = 64
 STATE = LEVEL + MAX_LEVELS * 32
 COUNT = STATE + MAX_LEVELS * 8
 MSHR = COUNT + MAX_LEVELS * 16
 PATH = MSHR + MAX_LEVELS * MAX_MSHRS
 PENDING = PATH + 32
-DRAM = PENDING + MAX_PENDING * 4
+PREFETCH_QUEUE = 32  # prefetches of a level that wait
+QUEUES = PENDING + 72
+QUEUE_WORDS = 4 + PREFETCH_QUEUE * 3
+DRAM = QUEUES + MAX_LEVELS * QUEUE_WORDS
 DRAMS = DRAM + 32
 BANK = DRAMS + 16
 HISTOGRAM = BANK + MAX_BANKS * BANK_WORDS
@@ -129,7 +131,6 @@ ARRAY_SHIFT = 2
 PREFETCH_NONE = 0
 PREFETCH_NEXT = 1
 PREFETCH_STRIDE = 2
-PREFETCH_QUEUE = 32  # prefetches of a level that wait
 
 POLICY_LRU = 0
 POLICY_FIFO = 1
@@ -210,12 +211,19 @@ PREFETCH = 3
 
 # slot rings: level k's ports are ring 3k, its bus down 3k + 1, its bus up 3k + 2; the last one is the DRAM's data bus
 
-P_COUNT = 0  # header of `pending`: entries waiting
-P_NEXT = 1  # and when the first of them may go
-P_LEVEL = 0
-P_LINE = 1
-P_TIME = 2  # from when it may go
-P_PC = 3
+# header of `pending`: how many levels have prefetches that wait, before when none of them goes, and the levels
+P_LEVELS = 0
+P_NEXT = 1
+P_LEVEL = 2
+
+# A level's queue of prefetches, a ring: its first entry, how many, a bit for each line that may be among them; entries.
+Q_FIRST = 0
+Q_COUNT = 1
+Q_LINES = 2
+Q_ENTRIES = 4
+Q_LINE = 0
+Q_TIME = 1  # from when it may go
+Q_PC = 2
 
 PAGE_BITS = 12
 REGION_BITS = 9  # pages of a region that lies together in memory, as a power of two: 2 MiB

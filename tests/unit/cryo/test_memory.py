@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwmodel.cryo._build import build
 from hwmodel.cryo.config import Bus, Cache, Dram, Machine, cryo_ooo
-from hwmodel.cryo.lines._kernels import dram_read, drop, find, first_free, propose
+from hwmodel.cryo.lines._kernels import (
+    dram_read,
+    drop,
+    find,
+    first_free,
+    forget,
+    propose,
+    waiting,
+    withdraw,
+)
 from hwmodel.cryo.memory import _kernels as m
 from hwmodel.cryo.words import _kernels as k
 from hwmodel.units import GHz, ns
@@ -215,17 +226,32 @@ def test_a_prefetch_goes_before_the_accesses_of_its_time_and_behind_earlier_ones
     assert w[k.COUNT + k.N_PREFETCHES] == merged
 
 
-def test_prefetches_go_in_the_order_of_their_times_and_no_further_than_asked():
+def queued(words, level):
+    """Lines of the prefetches of a level that wait, the first one first."""
+    count = words[k.QUEUES + level * k.QUEUE_WORDS + k.Q_COUNT]
+    return [int(words[waiting(words, level, n) + k.Q_LINE]) for n in range(count)]
+
+
+def test_of_the_levels_the_earliest_goes_first_and_none_further_than_asked():
     words = build(machine(l1d=replace(L1, mshrs=8)))
-    words[k.PENDING + k.P_COUNT] = 2
-    words[k.PENDING + 4 : k.PENDING + 8] = D, 10, 30 * NS, 0
-    words[k.PENDING + 8 : k.PENDING + 12] = D, 20, 20 * NS, 0
+    propose(words, D, 10, 29 * NS, 0)  # may go a cycle later
+    propose(words, L2_LEVEL, 20, 19 * NS, 0)
     m.send_prefetches(words, 30 * NS - 1)
-    assert [find(words, D, line) >= 0 for line in (10, 20)] == [False, True]
+    assert [find(words, D, 10) >= 0, find(words, L2_LEVEL, 20) >= 0] == [False, True]
     assert words[k.PENDING + k.P_NEXT] == 30 * NS
     m.send_prefetches(words, 30 * NS)
     assert find(words, D, 10) >= 0
-    assert words[k.PENDING + k.P_COUNT] == 0
+    assert words[k.PENDING + k.P_LEVELS] == 0
+
+
+def test_of_a_level_the_first_that_was_thought_of_goes_first():
+    words = build(machine(l1d=replace(L1, mshrs=8)))
+    propose(words, D, 10, 30 * NS, 0)
+    propose(words, D, 20, 0, 0)
+    m.send_prefetches(words, 30 * NS)
+    assert queued(words, D) == [10, 20]
+    m.send_prefetches(words, 31 * NS)
+    assert queued(words, D) == []
 
 
 def test_a_prefetch_waits_until_the_reserve_is_free_beside_its_own_register():
@@ -239,10 +265,39 @@ def test_a_line_waits_once_and_a_full_queue_forgets_its_oldest_prefetch(words):
         propose(words, D, line, 0, 0)
         propose(words, D, line, 0, 0)
     propose(words, L2_LEVEL, 5, 0, 0)
-    assert words[k.PENDING + k.P_COUNT] == k.PREFETCH_QUEUE + 1
+    assert queued(words, D) == list(range(k.PREFETCH_QUEUE))
     propose(words, D, 99, 0, 0)
-    waiting = words[k.PENDING + 4 :].reshape(-1)[: 4 * (k.PREFETCH_QUEUE + 1)].reshape(-1, 4)[:, k.P_LINE]
-    assert list(waiting) == [*range(1, k.PREFETCH_QUEUE), 5, 99]
+    assert queued(words, D) == [*range(1, k.PREFETCH_QUEUE), 99]
+    assert queued(words, L2_LEVEL) == [5]
+
+
+def test_a_line_that_is_asked_for_is_taken_off_the_queue(words):
+    for line in (1, 2, 34, 3):  # 2 and 34 share a bit of what may wait
+        propose(words, D, line, 0, 0)
+    withdraw(words, D, 66)
+    assert queued(words, D) == [1, 2, 34, 3]
+    withdraw(words, D, 34)
+    assert queued(words, D) == [1, 2, 3]
+
+
+@given(st.lists(st.tuples(st.sampled_from("pwf"), st.integers(0, 2), st.integers(0, 70)), max_size=200))
+def test_the_queues_are_those_of_plain_lists(steps):
+    words, lists = build(machine()), {level: [] for level in range(3)}
+    for step, level, line in steps:
+        waits = lists[level]
+        if step == "p":
+            propose(words, level, line, 0, 0)
+            if line not in waits:
+                lists[level] = [*waits[-k.PREFETCH_QUEUE + 1 :], line]
+        elif step == "w":
+            withdraw(words, level, line)
+            lists[level] = [x for x in waits if x != line]
+        elif waits:
+            forget(words, level)
+            waits.pop(0)
+    assert [queued(words, level) for level in range(3)] == list(lists.values())
+    active = words[k.PENDING + k.P_LEVEL :][: words[k.PENDING + k.P_LEVELS]]
+    assert sorted(active) == [level for level in range(3) if lists[level]]
 
 
 def test_the_stride_prefetcher_learns_a_stride_from_three_misses_of_one_instruction():

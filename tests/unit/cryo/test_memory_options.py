@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.cryo._build import build
 from hwmodel.cryo.config import Cache
-from hwmodel.cryo.lines._kernels import drop, find
+from hwmodel.cryo.lines._kernels import drop, find, propose
 from hwmodel.cryo.memory import _kernels as m
 from hwmodel.cryo.shared import _kernels as shared
 from hwmodel.cryo.words import _kernels as k
@@ -69,8 +69,7 @@ def test_a_prefetch_goes_down_after_its_own_latency(prefetch_latency, difference
         load(w, 0, 0)
         for line in (0, 1):
             drop(w, D, line)
-        w[k.PENDING] = 1
-        w[k.PENDING + 4 : k.PENDING + 8] = D, 0, 30_000 * NS, 0
+        propose(w, D, 0, 29_999 * NS, 0)
         m.send_prefetches(w, 30_000 * NS)
         return w[w[k.H_READY] + find(w, D, 0)] / NS
 
