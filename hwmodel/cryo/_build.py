@@ -126,6 +126,7 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
         m.D_HOLDS: d.holds,
         m.D_SPREAD: d.spread,
         m.D_CLOSES: d.refresh_closes,
+        m.D_LEVELS: len(names),
     }
     for column, value in values.items():
         w[m.DRAM + column] = value

@@ -15,6 +15,7 @@ from hwmodel.cryo.words._kernels import (
     B_LAST_ROW,
     B_PRECHARGE,
     B_ROW,
+    B_WAITING,
     BANK,
     BANK_WORDS,
     D_BANKS,
@@ -25,6 +26,7 @@ from hwmodel.cryo.words._kernels import (
     D_CONTROLLER,
     D_HIGH,
     D_HOLDS,
+    D_LEVELS,
     D_LOW,
     D_MAX_ROW,
     D_RAS,
@@ -58,6 +60,7 @@ from hwmodel.cryo.words._kernels import (
     M_ROW_HITS,
     M_WRITES,
     M_WRITES_WAITING,
+    MAX_WAITING,
     MSHR,
     P_LEVEL,
     P_LEVELS,
@@ -83,7 +86,10 @@ from hwmodel.cryo.words._kernels import (
     STRIDE_SETS,
     STRIDE_WAYS,
     STRIDE_WORDS,
+    WAITING,
     after,
+    drop_user,
+    ring_at,
     take_slot,
 )
 from hwmodel.kernel.compiled import Ints, inlined, jit
@@ -188,7 +194,32 @@ def goes_before(w: Ints, bank: int, row: int, t: int) -> bool:
     if w[DRAM + D_HOLDS] or w[DRAM + D_CLOSES] or w[bank + B_ROW] < 0 or w[bank + B_LAST_ROW] != row:
         return False
     closes = w[bank + B_LAST_COLUMN] - w[DRAM + D_RP] - w[DRAM + D_RCD]
-    return t <= max(w[bank + B_ASKED], closes)
+    return t <= max(w[bank + B_ASKED], closes) and w[bank + B_WAITING] <= MAX_WAITING
+
+
+@jit
+def put_off(w: Ints, waiting: int, count: int, unit: int, t: int) -> None:
+    """Make the reads of the row that was opened wait for one that goes before them.
+
+    The first of them has given up its slot on the data bus: each takes the next one's, and the last a new one. Their
+    lines are on their way into the caches already, and arrive later by as much, as do the releases of miss registers.
+    """
+    for n in range(count):
+        slot = waiting + 2 * n + 1
+        if n + 1 < count:
+            later = w[slot + 2]
+        else:
+            later = take_slot(w, w[H_SLOT_LAST], w[slot] + 1, 1, 1)
+        delay = (later - w[slot]) * unit
+        w[slot] = later
+        for k in range(w[DRAM + D_LEVELS]):
+            place = find(w, k, w[slot - 1])
+            if place >= 0 and w[w[H_READY] + place] > t:
+                if n == 0:
+                    for register in range(MSHR + k * 64, MSHR + k * 64 + w[LEVEL + k * 32 + L_MSHRS]):
+                        if w[register] >= w[w[H_READY] + place]:
+                            w[register] += delay
+                w[w[H_READY] + place] += delay
 
 
 @jit
@@ -243,14 +274,19 @@ def dram_read(w: Ints, line: int, t: int) -> int:
         w[bank + B_ROW] = row
         w[bank + B_PRECHARGE] = active + w[DRAM + D_RAS]
         w[bank + B_HITS] = 0
+        w[bank + B_WAITING] = 0
     burst = w[DRAM + D_BURST]
     ring = w[H_SLOT_LAST]
     # The data bus is booked in bursts, or in clocks where there is one; a request begins at the first free one after
     # its column access.
     unit = clock if clock > 0 else burst
     first = (column + w[DRAM + D_CL] + unit - 1) // unit
-    data = take_slot(w, ring, first, 1, burst // unit) * unit
-    data = max(data, column + w[DRAM + D_CL])
+    count = w[bank + B_WAITING]
+    waiting = WAITING + number * MAX_WAITING * 2
+    if before and clock == 0:
+        drop_user(w, ring_at(w, ring), w[waiting + 1])
+    slot = take_slot(w, ring, first, 1, burst // unit)
+    data = max(slot * unit, column + w[DRAM + D_CL])
     w[DRAMS + M_READS] += 1
     w[DRAMS + M_BUSY] += burst
     if before:
@@ -258,7 +294,13 @@ def dram_read(w: Ints, line: int, t: int) -> int:
         w[bank + B_LAST_COLUMN] = column + burst
         w[bank + B_PRECHARGE] += burst
         w[bank + B_COLUMN] += burst
+        if clock == 0:
+            put_off(w, waiting, count, unit, t)
         return data + burst + w[DRAM + D_CONTROLLER]
+    if count < MAX_WAITING:
+        w[waiting + 2 * count] = line
+        w[waiting + 2 * count + 1] = slot
+    w[bank + B_WAITING] = count + 1
     w[bank + B_COLUMN] = data + burst if w[DRAM + D_HOLDS] else column + burst
     w[bank + B_HITS] += 1
     w[bank + B_PRECHARGE] = max(w[bank + B_PRECHARGE], column + burst)  # a row is not closed under a read

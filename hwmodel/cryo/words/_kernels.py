@@ -58,7 +58,9 @@ QUEUE_WORDS = 4 + PREFETCH_QUEUE * 3
 DRAM = QUEUES + MAX_LEVELS * QUEUE_WORDS
 DRAMS = DRAM + 32
 BANK = DRAMS + 16
-HISTOGRAM = BANK + MAX_BANKS * BANK_WORDS
+MAX_WAITING = 32  # reads of an opened row that may be put off
+WAITING = BANK + MAX_BANKS * BANK_WORDS
+HISTOGRAM = WAITING + MAX_BANKS * MAX_WAITING * 2
 PAGE = HISTOGRAM + MAX_LEVELS * 64
 PAGE_NEAR = PAGE + 16
 NEAR_PAGES = 64
@@ -184,6 +186,7 @@ D_CLOCK = 17  # femtoseconds of the controller's clock, at whose edges a read be
 D_HOLDS = 18  # 1: a bank takes its next access when the last has left the data bus
 D_SPREAD = 19  # 1: neighbouring lines lie in other banks, whose numbers are mixed with the row
 D_CLOSES = 20  # 1: a refresh closes all rows
+D_LEVELS = 21  # levels of caches before it
 
 B_ROW = 0  # open row, -1: closed
 B_COLUMN = 1  # earliest column command
@@ -194,6 +197,9 @@ B_EPOCH = 5  # refresh after which the row was opened
 B_LAST_ROW = 6  # row that a read of another row closed, -1: none
 B_LAST_COLUMN = 7  # its earliest column command, had it stayed open
 B_ASKED = 8  # when that read came
+B_WAITING = (
+    9  # reads of the row that is open now; of the first of them line and slot on the bus are in `waiting`
+)
 
 # statistics of the memory, kept in `drams`
 M_READS = 0
@@ -311,6 +317,14 @@ def add_user(w: Ints, base: int, cycle: int) -> None:
         w[place] += 1
     else:
         w[place] = cycle << 6 | 1
+
+
+@inlined
+def drop_user(w: Ints, base: int, cycle: int) -> None:
+    """Give back a cycle of the slot ring at `base`."""
+    place = base + (cycle & w[H_SLOT_MASK])
+    if w[place] >> 6 == cycle and w[place] & 63:
+        w[place] -= 1
 
 
 @inlined
