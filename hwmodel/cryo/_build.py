@@ -63,7 +63,6 @@ def level_row(machine: Machine, names: list[str], name: str, base: int) -> Words
     row[m.L_PREFETCH] = PREFETCHERS[cache.prefetcher]
     row[m.L_DEGREE] = cache.degree
     row[m.L_RESERVE] = cache.reserve
-    row[m.L_REQUESTOR] = 1 + names.index(name)
     row[m.L_ON_FETCH] = cache.prefetch_on_fetch
     row[m.L_ON_HIT] = cache.prefetch_on_hit
     row[m.L_POLICY] = POLICIES[cache.policy]
@@ -380,7 +379,7 @@ def build(machine: Machine) -> Words:
         m.H_READY: lines,
         m.H_SLOT: SLOTS * (rings + 5 + c.OPS),
         m.H_PAGE: 2 * PAGES,
-        m.H_STRIDE: 8 * 8 * m.STRIDE_WORDS,
+        m.H_STRIDE: 4 * m.STRIDE_WORDS,
         m.H_BTB: 2 * core.btb * core.btb_ways,
         m.H_LOCAL_HISTORY: core.local_histories,
         m.H_LOCAL: core.local_table,

@@ -10,13 +10,11 @@ import numpy as np
 from hwmodel.cryo._build import PAGES, SLOTS, Words, build, level_row, more_row
 from hwmodel.cryo.config import Machine
 from hwmodel.cryo.owners import _kernels as o
-from hwmodel.cryo.shared import _kernels as s
 from hwmodel.cryo.words import _kernels as m
 
 PROTOCOLS = {"none": o.PROTOCOL_NONE, "mesi": o.PROTOCOL_MESI, "moesi": o.PROTOCOL_MOESI}
 PRIVATE = ("l1d", "l1i", "l2")
 LAST = "l3"
-STRIDES = 8  # prefetch tables of a level in the layout of `train`
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def memory_words(machines: Sequence[Machine], protocol: str) -> Words:
         "lines": lines,
         "ready": lines,
         m.H_SLOT: SLOTS * (rings + behind),
-        m.H_STRIDE: STRIDES * (5 * cores + 1) * m.STRIDE_WORDS,
+        m.H_STRIDE: (4 * cores + 1) * m.STRIDE_WORDS,
         m.H_PAGE: 2 * pages,
         m.H_COHERENCE: o.COHERENCE_WORDS,
     }
@@ -111,6 +109,7 @@ def memory_words(machines: Sequence[Machine], protocol: str) -> Words:
     w[m.H_READY] = lines
     w[m.H_SLOT_LAST] += rings - 3 * len(machines[0].levels)
     w[m.PAGE + m.PAGE_MASK] = pages - 1
+    w[m.DRAM + m.D_LEVELS] = 4 * cores + 1
     w[m.LEVEL : m.COUNT] = 0
     w[m.MORE : m.BUFFER] = 0
     begin = at["lines"]
@@ -129,7 +128,6 @@ def fill_level(w: Words, machines: Sequence[Machine], number: int, name: str, be
     names = list(machine.levels)
     k = level_number(number, cores, name)
     row = level_row(machine, names, name, begin)
-    row[m.L_REQUESTOR] = s.REQUESTORS * number + 1 + names.index(name)
     if row[m.L_NEXT] >= 0:
         row[m.L_NEXT] = level_number(number, cores, names[row[m.L_NEXT]])
     if name == LAST:

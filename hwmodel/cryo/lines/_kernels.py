@@ -406,11 +406,12 @@ def withdraw(w: Ints, k: int, line: int) -> None:
 
 
 @jit
-def train(w: Ints, k: int, requestor: int, pc: int, address: int, t: int) -> None:
+def train(w: Ints, k: int, pc: int, address: int, t: int) -> None:
     """Show a miss to the prefetcher of level k.
 
     The stride prefetcher is the reference-prediction table of gem5's `StridePrefetcher`: 64 entries in 4 ways by
-    program counter, a 3-bit confidence that starts at 4 and prefetches from 4 on, a new stride learnt below that.
+    program counter, a 3-bit confidence that starts at 4 and prefetches from 4 on, a new stride learnt below that. All
+    that ask a level, cores and prefetchers above it, share its table, as they do there.
     """
     kind = w[LEVEL + k * 32 + L_PREFETCH]
     degree = w[LEVEL + k * 32 + L_DEGREE]
@@ -419,7 +420,7 @@ def train(w: Ints, k: int, requestor: int, pc: int, address: int, t: int) -> Non
         for d in range(1, degree + 1):
             propose(w, k, (address >> LINE_BITS) + d, t, pc)
         return
-    table = w[H_STRIDE] + k * 8 * STRIDE_WORDS
+    table = w[H_STRIDE] + k * STRIDE_WORDS
     hashed = pc >> 1
     first = ((hashed ^ (hashed >> 4)) & (STRIDE_SETS - 1)) * STRIDE_WAYS
     oldest = first

@@ -54,7 +54,6 @@ from hwmodel.cryo.words._kernels import (
     L_ON_HIT,
     L_PORTS,
     L_PREFETCH,
-    L_REQUESTOR,
     L_RESERVE,
     L_REST,
     L_TAG,
@@ -122,7 +121,7 @@ def latency_bin(time: int) -> int:
 
 
 @jit
-def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc: int, own: bool) -> int:
+def go_down(w: Ints, k: int, address: int, t: int, kind: int, pc: int, own: bool) -> int:
     """Follow a request from level k down to where it hits, up again, and return when its data arrives.
 
     `own` marks a prefetch of level k itself: it goes down without looking into level k first.
@@ -192,7 +191,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                     and (arrived > t or (prefetched and w[LEVEL + k * 32 + L_ON_HIT]))
                     and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH])
                 ):
-                    train(w, k, requestor, pc, address, t)
+                    train(w, k, pc, address, t)
                 if store and w[MORE + k * 16 + E_THROUGH]:
                     write_through(w, k, line, data)
                 break
@@ -209,7 +208,7 @@ def go_down(w: Ints, k: int, address: int, t: int, kind: int, requestor: int, pc
                 # Below the first level a store asks for the line like a load; writes there are lines written back.
                 miss(w, k, READ if kind == WRITE and depth > 0 else kind)
                 if w[LEVEL + k * 32 + L_PREFETCH] and (kind != FETCH or w[LEVEL + k * 32 + L_ON_FETCH]):
-                    train(w, k, requestor, pc, address, t)
+                    train(w, k, pc, address, t)
             if store and not w[MORE + k * 16 + E_ALLOCATE]:
                 data = time_of(cycle + w[MORE + k * 16 + E_STORE], num, den)
                 write_through(w, k, line, data)
@@ -338,7 +337,7 @@ def send_prefetches(w: Ints, until: int) -> None:
         if find(w, k, line) >= 0 or (w[H_COHERENCE] and is_elsewhere(w, k, line)):
             continue
         w[COUNT + k * 16 + N_PREFETCHES] += 1
-        go_down(w, k, line << LINE_BITS, t, PREFETCH, w[LEVEL + k * 32 + L_REQUESTOR], pc, True)
+        go_down(w, k, line << LINE_BITS, t, PREFETCH, pc, True)
 
 
 @jit
@@ -351,7 +350,7 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     if address < 0:
         return port_access(w, address, t, kind)
     catch_up(w, t)
-    return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
+    return finish(w, k, t, go_down(w, k, address, t, kind, pc, False), kind)
 
 
 @inlined

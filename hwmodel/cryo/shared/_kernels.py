@@ -74,8 +74,6 @@ from hwmodel.cryo.words._kernels import (
 from hwmodel.cryo.writes._kernels import leave, write_back
 from hwmodel.kernel.compiled import Ints, behind, inlined, jit
 
-REQUESTORS = 8  # numbers that a core has for the prefetchers below it
-
 
 @jit
 def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
@@ -88,7 +86,7 @@ def access(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> int:
     if w[H_SHARED]:
         return access_among(w, k, address, t, kind, pc)
     catch_up(w, t)
-    return finish(w, k, t, go_down(w, k, address, t, kind, 0, pc, False), kind)
+    return finish(w, k, t, go_down(w, k, address, t, kind, pc, False), kind)
 
 
 @jit
@@ -173,11 +171,11 @@ def access_among(w: Ints, k: int, address: int, t: int, kind: int, pc: int) -> i
     line = address >> LINE_BITS
     catch_up(m, t)
     if m[m[H_COHERENCE] + X_PROTOCOL] == PROTOCOL_NONE:
-        data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+        data = go_down(m, k, address, t, kind, pc, False)
     else:
         place = find(m, k, line)
         if place >= 0 and (kind != WRITE or m[place] & SHARED == 0):
-            data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+            data = go_down(m, k, address, t, kind, pc, False)
         else:
             data = access_coherent(m, core, k, address, t, kind, pc)
     data = finish(m, k, t, data, kind)
@@ -203,7 +201,7 @@ def access_coherent(m: Ints, core: int, k: int, address: int, t: int, kind: int,
         others &= ~(1 << ((giver - 1) // EACH))
     if kind == WRITE and own < 0 and others:
         granted = permitted(m, k, core, others, t)
-    data = go_down(m, k, address, t, kind, REQUESTORS * core, pc, False)
+    data = go_down(m, k, address, t, kind, pc, False)
     m[at + X_SUPPLIER] = 0
     if kind != WRITE and (others or (own >= 0 and own & SHARED)):
         set_shared(m, core, line)

@@ -94,7 +94,6 @@ L_BUS_LINE = 16  # bus cycles in which a line's data passes
 L_PREFETCH = 17  # kind of prefetcher, PREFETCH_*
 L_DEGREE = 18
 L_RESERVE = 19  # miss registers that prefetches leave free
-L_REQUESTOR = 20  # number of the requestor that this level's prefetches are
 L_ON_FETCH = 21  # 1 if instruction fetches train the prefetcher
 L_POLICY = 22  # POLICY_*
 L_INCLUSIVE = 23  # 1: a line that leaves this level leaves the levels above

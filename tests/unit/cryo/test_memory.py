@@ -16,6 +16,8 @@ from hwmodel.cryo.lines._kernels import (
     find,
     first_free,
     forget,
+    goes_before,
+    insert,
     propose,
     waiting,
     withdraw,
@@ -203,6 +205,48 @@ def test_a_row_is_not_closed_before_its_last_read_has_passed(words):
     read(words, 0, 0)
     read(words, 1, 100)
     assert read(words, 16, 101) == 105 + 10 + 10 + 10 + 5 + 20
+
+
+def test_reads_of_the_row_behind_are_put_off_by_each_read_that_goes_before(words):
+    """The reads of row 1 have their slots on the bus at 60, 65 and 70; one of row 0 takes the first, and they move on."""
+    for line in (0, 16, 17, 18):
+        read(words, line, 0)
+        insert(words, D, line, 0, 90 * NS)
+    words[k.MSHR : k.MSHR + 2] = [80 * NS, 90 * NS]
+    assert read(words, 1, 0) == 15 + 10 + 5 + 20
+    slots = words[k.WAITING : k.WAITING + 6].tolist()
+    assert slots == [16, 65 // 5, 17, 70 // 5, 18, 75 // 5]
+    ready = [words[words[k.H_READY] + find(words, D, line)] / NS for line in (0, 16, 17, 18)]
+    assert ready == [90, 95, 95, 95]
+    assert words[k.MSHR : k.MSHR + 2].tolist() == [80 * NS, 95 * NS]
+
+
+def test_what_has_arrived_is_put_off_no_more(words):
+    for line in (0, 16):
+        read(words, line, 0)
+    insert(words, D, 16, 0, 0)
+    read(words, 1, 0)
+    assert words[words[k.H_READY] + find(words, D, 16)] == 0
+
+
+def test_no_read_goes_before_more_reads_than_can_be_put_off(words):
+    words[k.DRAM + k.D_MAX_ROW] = 0
+    read(words, 0, 0)
+    for _ in range(k.MAX_WAITING):
+        read(words, 16, 0)
+    assert goes_before(words, k.BANK, 0, 0)
+    read(words, 16, 0)
+    assert not goes_before(words, k.BANK, 0, 0)
+
+
+def test_all_that_ask_a_level_train_one_table():
+    """The first and the third line are asked for by a prefetch of the level above, the others by the core."""
+    w = build(machine(l2=replace(L2, prefetcher="stride", degree=1)))
+    for number, line in enumerate((0, 1, 2, 3)):
+        m.go_down(
+            w, D, 64 * line, 1000 * number * NS, k.READ if number % 2 else k.PREFETCH, 0x40, number % 2 == 0
+        )
+    assert queued(w, L2_LEVEL) == [4]
 
 
 def test_flight_time_is_paid_both_ways():

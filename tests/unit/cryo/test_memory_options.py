@@ -122,11 +122,13 @@ def test_a_clean_line_that_leaves_is_announced_on_the_bus():
         assert (w[ring : ring + 4096] >= 0).sum() - before == 1 + busy
 
 
-def test_the_upgrade_is_the_first_use_of_a_prefetched_line():
+def test_a_prefetched_line_is_used_first_by_the_access_behind_an_upgrade():
     w = built({"ownership": True, "prefetcher": "stride", "mshrs": 8})
     load(w, 0, 0)
     w[find(w, D, 0)] |= k.SHARED | k.PREFETCHED
     load(w, 0, 1000, k.WRITE)
+    assert flags(w, D, 0) == k.DIRTY | k.PREFETCHED
+    load(w, 8, 2000)
     assert flags(w, D, 0) == k.DIRTY
 
 
