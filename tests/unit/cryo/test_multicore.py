@@ -214,7 +214,7 @@ def test_half_the_quantum_changes_little(traces, spaces):
     names = [traces[name] for name in ("uniform", "zipf")]
     long, short = (simulate_cores(names, cryo_ooo(), spaces=spaces, quantum=q).cores for q in (ns(2), ns(1)))
     for one, other in zip(long, short, strict=True):
-        assert one.cycles == pytest.approx(other.cycles, rel=0.02)
+        assert one.cycles == pytest.approx(other.cycles, rel=0.03)
 
 
 def test_sixteen_cores_run_and_each_does_all_its_instructions(traces):
