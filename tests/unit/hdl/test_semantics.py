@@ -9,7 +9,7 @@ import pytest
 import hwmodel as hw
 from hwmodel import hdl
 from hwmodel.errors import SpecError, ToolError
-from hwmodel.units import GHz, Time, ms, ns, ps
+from hwmodel.units import NEVER, GHz, Time, ms, ns, ps
 
 from .conftest import CLOCK, DESIGNS, LIB, need
 
@@ -56,11 +56,29 @@ def test_negative_inputs_are_twos_complement(simulator: str) -> None:
 
 
 def test_a_value_that_does_not_fit_is_refused(simulator: str) -> None:
-    def shout(ctx: Any) -> Any:
-        yield ctx.timeout(ns(1))
-        ctx.send("x", 256)
+    class Shout(hw.kernel.Component):
+        """Its engine looks at no width."""
 
-    process = hw.Process("host", shout, outputs=[hw.Port("x", "out", "bits", 8)])
+        def build(self, context: Any) -> Any:
+            return Engine(context)
+
+    class Engine:
+        def __init__(self, context: Any) -> None:
+            self.context, self.next = context, int(ns(1))
+
+        def advance(self, t1: int) -> None:
+            self.context.outbox.send(self.next, 0, 256)
+            self.next = NEVER
+
+        def next_event(self) -> int:
+            return self.next
+
+        def state(self) -> dict[str, Any]:
+            return {}
+
+        snapshot = state
+
+    process = Shout("host", [hw.Port("x", "out", "bits", 8)])
     rtl = accumulator(simulator)
     system = hw.System(process, rtl)
     system.connect(process.x, rtl.x, latency=ps(500))
