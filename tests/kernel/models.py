@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import hwmodel as hw
-from hwmodel.kernel import BuildContext, Component, Port
+from hwmodel.kernel import BuildContext, Component, Port, State
 from hwmodel.units import NEVER, Time, fs
 
 
@@ -116,3 +116,31 @@ def plans(draw: st.DrawFn) -> Plan:
     extra = draw(st.lists(st.tuples(spot, spot, st.integers(1, 12)), max_size=3))
     drives = draw(st.lists(st.integers(0, 60), min_size=1, max_size=6).map(sorted))
     return Plan(tuple(relays), tuple(ring + extra), tuple(drives), draw(st.integers(0, 9)))
+
+
+class Unchecked(Component):
+    """Sends one message through its output, a value that no one has held against the port's width."""
+
+    def __init__(self, name: str, port: Port, t: int, value: int) -> None:
+        super().__init__(name, [port])
+        self.message = t, value
+
+    def build(self, context: BuildContext) -> UncheckedEngine:
+        return UncheckedEngine(context, *self.message)
+
+
+class UncheckedEngine:
+    def __init__(self, context: BuildContext, t: int, value: int) -> None:
+        self.context, self.next, self.value = context, t, value
+
+    def advance(self, t1: int) -> None:
+        self.context.outbox.send(self.next, 0, self.value)
+        self.next = NEVER
+
+    def next_event(self) -> int:
+        return self.next
+
+    def state(self) -> State:
+        return {"next": np.array(self.next)}
+
+    snapshot = state

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import hwmodel as hw
 from hwmodel.errors import SpecError
-from hwmodel.units import NEVER, ns, ps
+from hwmodel.units import ns, ps
+from tests.kernel.models import Unchecked
 
 
 def _shifter(name: str, initial: int) -> hw.Block:
@@ -47,31 +48,9 @@ def test_a_value_that_is_no_whole_number_of_64_bits_is_refused(given) -> None:
 
 
 def test_a_message_wider_than_its_input_is_refused() -> None:
-    class Wide(hw.kernel.Component):
-        """Its engine looks at no width."""
-
-        def build(self, context):
-            return WideEngine(context)
-
-    class WideEngine:
-        def __init__(self, context) -> None:
-            self.context, self.next = context, 5000
-
-        def advance(self, t1: int) -> None:
-            self.context.outbox.send(self.next, 0, 16)
-            self.next = NEVER
-
-        def next_event(self) -> int:
-            return self.next
-
-        def state(self):
-            return {}
-
-        snapshot = state
-
     block = hw.Block("b", lambda inputs, state: ({}, {}), inputs={"x": 4})
     domain = hw.ClockDomain("d", hw.Clock("1 GHz"), [block])
-    system = hw.System(domain, Wide("p", [hw.Port("o", "out", "bits", 4)]))
+    system = hw.System(domain, Unchecked("p", hw.Port("o", "out", "bits", 4), 5000, 16))
     system.connect("p.o", "d.b_x", latency=ps(1))
     with pytest.raises(SpecError, match=r"input 'd\.b_x': value=16 does not fit into 4 bits"):
         system.run(until=ns(3))

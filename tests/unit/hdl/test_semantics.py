@@ -9,7 +9,8 @@ import pytest
 import hwmodel as hw
 from hwmodel import hdl
 from hwmodel.errors import SpecError, ToolError
-from hwmodel.units import NEVER, GHz, Time, ms, ns, ps
+from hwmodel.units import GHz, Time, ms, ns, ps
+from tests.kernel.models import Unchecked
 
 from .conftest import CLOCK, DESIGNS, LIB, need
 
@@ -56,29 +57,7 @@ def test_negative_inputs_are_twos_complement(simulator: str) -> None:
 
 
 def test_a_value_that_does_not_fit_is_refused(simulator: str) -> None:
-    class Shout(hw.kernel.Component):
-        """Its engine looks at no width."""
-
-        def build(self, context: Any) -> Any:
-            return Engine(context)
-
-    class Engine:
-        def __init__(self, context: Any) -> None:
-            self.context, self.next = context, int(ns(1))
-
-        def advance(self, t1: int) -> None:
-            self.context.outbox.send(self.next, 0, 256)
-            self.next = NEVER
-
-        def next_event(self) -> int:
-            return self.next
-
-        def state(self) -> dict[str, Any]:
-            return {}
-
-        snapshot = state
-
-    process = Shout("host", [hw.Port("x", "out", "bits", 8)])
+    process = Unchecked("host", hw.Port("x", "out", "bits", 8), ns(1), 256)
     rtl = accumulator(simulator)
     system = hw.System(process, rtl)
     system.connect(process.x, rtl.x, latency=ps(500))
