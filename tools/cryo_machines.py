@@ -121,7 +121,24 @@ def drams() -> list[str]:
         "| setting | " + " | ".join(f"`{name}`" for name in DRAMS) + " |",
         "|---" * (len(DRAMS) + 1) + "|",
     ]
-    timed = ("controller", "rcd", "cl", "rp", "ras", "burst", "refi", "rfc", "wr", "turn", "cwl", "rrd")
+    timed = (
+        "controller",
+        "rcd",
+        "cl",
+        "rp",
+        "ras",
+        "burst",
+        "refi",
+        "rfc",
+        "wr",
+        "turn",
+        "cwl",
+        "rrd",
+        "cs",
+        "rtp",
+        "wtr",
+        "faw",
+    )
     for name in names:
         values = [getattr(part, name) for part in DRAMS.values()]
         texts = [format_time(int(v)) if name in timed else str(v) for v in values]

@@ -126,12 +126,20 @@ def fill_memory(w: Words, machine: Machine, lines: int) -> None:
         m.D_SPREAD: d.spread,
         m.D_CLOSES: d.refresh_closes,
         m.D_LEVELS: len(names),
+        m.D_RANKS: d.ranks,
+        m.D_CS: d.cs,
+        m.D_RTP: d.rtp,
+        m.D_WTR: d.wtr,
+        m.D_FAW: d.faw,
     }
     for column, value in values.items():
         w[m.DRAM + column] = value
+    w[m.CHANNEL + m.X_EVENT] = m.NEVER
     for number in range(d.banks):
-        w[m.BANK + m.BANK_WORDS * number + m.B_ROW] = -1
-        w[m.BANK + m.BANK_WORDS * number + m.B_LAST_ROW] = -1
+        w[m.CHANNEL + m.X_BANKS + m.BANK_WORDS * number + m.B_ROW] = -1
+    for number in range(d.ranks):
+        window = m.CHANNEL + m.X_RANKS + m.RANK_WORDS * number + m.K_WINDOW
+        w[window : window + 4] = -d.faw
     w[m.PAGE + m.PAGE_MASK] = PAGES - 1
     w[m.PAGE + m.PAGE_ON] = machine.first_touch
     w[m.PAGE + m.PAGE_SHUFFLE] = machine.shuffle_pages

@@ -188,7 +188,7 @@ class CoresRun:
         at = int(shared[m.H_COHERENCE])
         shared[at + o.X_CORE : at + o.X_HINTS] = 0
         shared[at + o.X_LAST : at + o.X_LAST + 16] = 0
-        shared[at + o.X_LAST + 16 : at + o.X_CORE] = shared[m.DRAMS : m.BANK]
+        shared[at + o.X_LAST + 16 : at + o.X_CORE] = shared[m.DRAMS : m.CHANNEL]
 
     def _check_time(self, core: int) -> None:
         """Refuse to run on beyond the time that a core's clocks can tell exactly."""

@@ -103,7 +103,8 @@ def read_dram(w: Words, time: int) -> dict[str, float]:
     return {
         "reads": reads,
         "writes": writes,
-        "row_hits": int(w[m.DRAMS + m.M_ROW_HITS]),
+        # A read that came before the window may have lost its open row within it.
+        "row_hits": max(0, int(w[m.DRAMS + m.M_ROW_HITS])),
         "bandwidth": (reads + writes) * LINE * FEMTO / time if time else 0.0,
         "bus_busy": int(w[m.DRAMS + m.M_BUSY]) / time if time else 0.0,
     }

@@ -114,7 +114,7 @@ def _fast_board(machine: Machine) -> Machine:
 
 
 def _no_dram_latency(machine: Machine) -> Machine:
-    none = dict.fromkeys(("controller", "rcd", "cl", "rp", "ras", "wr", "cwl", "rrd", "turn", "rfc"), 0)
+    none = dict.fromkeys(LATENCIES, 0)
     return replace(machine, dram=replace(machine.dram, **none))  # type: ignore[arg-type]
 
 
@@ -122,6 +122,22 @@ def _dram_bandwidth(machine: Machine) -> Machine:
     return replace(machine, dram=replace(machine.dram, burst=max(1, machine.dram.burst // FASTER_DRAM)))
 
 
+LATENCIES = (
+    "controller",
+    "rcd",
+    "cl",
+    "rp",
+    "ras",
+    "wr",
+    "cwl",
+    "rrd",
+    "turn",
+    "rfc",
+    "cs",
+    "rtp",
+    "wtr",
+    "faw",
+)
 _ENTRIES = f"{MAX_RING} entries"
 _FAST = "at the core's clock"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hwmodel.cryo._core_checks import check_core
+from hwmodel.cryo._dram_checks import check_dram
 from hwmodel.cryo._timed_caches import LINE as LINE
 from hwmodel.cryo._timed_caches import Bus as Bus
 from hwmodel.cryo._timed_caches import Cache as Cache
@@ -40,7 +41,17 @@ class Dram:
         clock: the controller's period, at whose edges reads begin; 0 for any time.
         holds: True if a bank takes its next access only when the last has left the data bus.
         spread: True if neighbouring lines lie in other banks, with the row mixed into the number.
-        refresh_closes: True if a refresh closes all rows.
+        refresh_closes: True if a refresh closes all rows, in a channel that `holds`; in others it always does.
+        ranks: ranks, among which the banks are divided.
+        cs, rtp, faw: bus time lost between ranks; from a read to the precharge; time of four activations of a rank.
+        wtr: the part of `turn` that is lost from a write to a read.
+
+    Raises:
+        SpecError: a number out of its bounds, or one that contradicts another.
+
+    Example:
+        >>> Dram("small", controller=ns(20), rcd=ns(14), cl=ns(14), rp=ns(14), ras=ns(35), burst=ns(5)).banks
+        16
     """
 
     name: str
@@ -65,6 +76,14 @@ class Dram:
     holds: bool = False
     spread: bool = False
     refresh_closes: bool = False
+    ranks: int = 1
+    cs: int = 0
+    rtp: int = 0
+    wtr: int = 0
+    faw: int = 0
+
+    def __post_init__(self) -> None:
+        check_dram(self)
 
 
 @dataclass(frozen=True)
@@ -221,6 +240,11 @@ DDR3_1600 = Dram(
     turn=ns(10),
     cwl=ps(13750),
     rrd=ns(6),
+    ranks=2,
+    cs=ps(2500),
+    rtp=ps(7500),
+    wtr=ps(7500),
+    faw=ns(30),
 )
 
 
@@ -286,7 +310,8 @@ def cryo_caches(fast: Frequency, domains: str, slow: Frequency = GHz(4)) -> dict
     if domains not in DOMAIN_SETS:
         raise unknown("set of fast domains", domains, DOMAIN_SETS)
     l1, l2, l3 = (fast if name in DOMAIN_SETS[domains] else slow for name in ("l1d", "l2", "l3"))
-    board = Bus(fast if "board" in DOMAIN_SETS[domains] else GHz(1), request=7, answer=2, width=64)
+    # To the memory: 3 cycles to enter, 4 on the way and 1 for the snoop filter, which the buses between caches do not pay.
+    board = Bus(fast if "board" in DOMAIN_SETS[domains] else GHz(1), request=8, answer=2, width=64)
     levels = {
         "l1i": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, store_latency=1, mshrs=16),
         "l1d": Cache(kB(32), 8, l1, 2, Bus(l2), tag_latency=1, store_latency=1, mshrs=16),

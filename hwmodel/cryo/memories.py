@@ -34,6 +34,11 @@ DDR4_2400 = Dram(
     turn=ps(6666),
     cwl=ps(14160),
     rrd=ps(3332),
+    ranks=2,
+    cs=ps(1666),
+    rtp=ps(7500),
+    wtr=ns(5),
+    faw=ns(21),
 )
 DDR5_4400 = Dram(
     "DDR5-4400 x32, 1 rank (Micron data sheet; gem5 DDR5_4400_4x8)",
@@ -51,6 +56,10 @@ DDR5_4400 = Dram(
     turn=ps(18634),
     cwl=ps(13637),
     rrd=ps(3632),
+    cs=ns(1),
+    rtp=ps(7500),
+    wtr=ps(16137),
+    faw=ps(14545),
 )
 HBM2 = Dram(
     "HBM2 pseudo channel, 64 bits at 2 Gb/s, two bursts a line (gem5 HBM_2000_4H_1x64)",
@@ -68,6 +77,9 @@ HBM2 = Dram(
     turn=ns(22),
     cwl=ns(7),
     rrd=ns(4),
+    rtp=ns(5),
+    wtr=ns(4),
+    faw=ns(16),
 )
 
 
@@ -93,9 +105,8 @@ def cooled(part: Dram, factor: float = CRYORAM_LATENCY) -> Dram:
     """
     if factor < 1:
         raise SpecError(f"cooled(factor={factor}): give at least 1; cooling does not slow an array down")
-    shorter = {
-        name: round(getattr(part, name) / factor) for name in ("rcd", "cl", "rp", "ras", "wr", "cwl", "rrd")
-    }
+    array = ("rcd", "cl", "rp", "ras", "wr", "cwl", "rrd", "rtp", "faw")
+    shorter = {name: round(getattr(part, name) / factor) for name in array}
     return replace(part, name=f"{part.name}, array at 77 K", refi=0, rfc=0, **shorter)
 
 

@@ -1,3 +1,3 @@
-"""Cache lines, miss registers, prefetch tables and DRAM banks, compiled; what users need is in `hwmodel.cryo`."""
+"""Cache lines, miss registers and prefetch tables, compiled; what users need is in `hwmodel.cryo`."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Cache lines, miss registers, prefetch tables and DRAM banks: the parts of which a request's way is made.
+"""Cache lines, miss registers and prefetch tables: the parts of which a request's way is made.
 
 Every function takes the words `w` (see `words`), mostly with the number k of a cache level.
 """
@@ -6,42 +6,7 @@ Every function takes the words `w` (see `words`), mostly with the number k of a 
 from __future__ import annotations
 
 from hwmodel.cryo.words._kernels import (
-    B_ACTIVE,
-    B_ASKED,
-    B_COLUMN,
-    B_EPOCH,
-    B_HITS,
-    B_LAST_COLUMN,
-    B_LAST_ROW,
-    B_PRECHARGE,
-    B_ROW,
-    B_WAITING,
-    BANK,
-    BANK_WORDS,
-    D_BANKS,
-    D_BURST,
-    D_CL,
-    D_CLOCK,
-    D_CLOSES,
-    D_CONTROLLER,
-    D_HIGH,
-    D_HOLDS,
-    D_LEVELS,
-    D_LOW,
-    D_MAX_ROW,
-    D_RAS,
-    D_RCD,
-    D_REFI,
-    D_RFC,
-    D_ROW_LINES,
-    D_RP,
-    D_RRD,
-    D_SPREAD,
-    D_TURN,
-    DRAM,
-    DRAMS,
     H_READY,
-    H_SLOT_LAST,
     H_STRIDE,
     L_BASE,
     L_DEGREE,
@@ -54,13 +19,6 @@ from hwmodel.cryo.words._kernels import (
     L_WAYS,
     LEVEL,
     LINE_BITS,
-    M_BUSY,
-    M_LAST_ACTIVE,
-    M_READS,
-    M_ROW_HITS,
-    M_WRITES,
-    M_WRITES_WAITING,
-    MAX_WAITING,
     MSHR,
     P_LEVEL,
     P_LEVELS,
@@ -86,11 +44,7 @@ from hwmodel.cryo.words._kernels import (
     STRIDE_SETS,
     STRIDE_WAYS,
     STRIDE_WORDS,
-    WAITING,
     after,
-    drop_user,
-    ring_at,
-    take_slot,
 )
 from hwmodel.kernel.compiled import Ints, inlined, jit
 
@@ -166,148 +120,6 @@ def drop(w: Ints, k: int, line: int) -> int:
         place += 1
     w[last] = -1
     return word
-
-
-@jit
-def dram_write(w: Ints, line: int, t: int) -> None:
-    """Queue a line for writing; a full queue is drained in one go, and its bus time is booked."""
-    w[DRAMS + M_WRITES] += 1
-    w[DRAMS + M_WRITES_WAITING] += 1
-    if w[DRAMS + M_WRITES_WAITING] >= w[DRAM + D_HIGH]:
-        lines = w[DRAMS + M_WRITES_WAITING] - w[DRAM + D_LOW]
-        ring = w[H_SLOT_LAST]
-        burst = w[DRAM + D_BURST]
-        unit = w[DRAM + D_CLOCK] if w[DRAM + D_CLOCK] > 0 else burst
-        turn = (w[DRAM + D_TURN] + unit - 1) // unit
-        take_slot(w, ring, t // unit, 1, lines * (burst // unit) + turn)
-        w[DRAMS + M_BUSY] += lines * burst
-        w[DRAMS + M_WRITES_WAITING] = w[DRAM + D_LOW]
-
-
-@jit
-def goes_before(w: Ints, bank: int, row: int, t: int) -> bool:
-    """Say whether a read at t finds its row open still, though a read of another row was seen first.
-
-    Row hits go first: the controller closes a row when the bank is ready for it, and what waits for the row by then
-    is read before. A controller whose banks hold their access, or whose refresh closes rows, keeps the order.
-    """
-    if w[DRAM + D_HOLDS] or w[DRAM + D_CLOSES] or w[bank + B_ROW] < 0 or w[bank + B_LAST_ROW] != row:
-        return False
-    closes = w[bank + B_LAST_COLUMN] - w[DRAM + D_RP] - w[DRAM + D_RCD]
-    return t <= max(w[bank + B_ASKED], closes) and w[bank + B_WAITING] <= MAX_WAITING
-
-
-@jit
-def put_off(w: Ints, waiting: int, count: int, unit: int, t: int) -> None:
-    """Make the reads of the row that was opened wait for one that goes before them.
-
-    The first of them has given up its slot on the data bus: each takes the next one's, and the last a new one. Their
-    lines are on their way into the caches already, and arrive later by as much, as do the releases of miss registers.
-    """
-    for n in range(count):
-        slot = waiting + 2 * n + 1
-        if n + 1 < count:
-            later = w[slot + 2]
-        else:
-            later = take_slot(w, w[H_SLOT_LAST], w[slot] + 1, 1, 1)
-        delay = (later - w[slot]) * unit
-        w[slot] = later
-        for k in range(w[DRAM + D_LEVELS]):
-            place = find(w, k, w[slot - 1])
-            if place >= 0 and w[w[H_READY] + place] > t:
-                if n == 0:
-                    for register in range(MSHR + k * 64, MSHR + k * 64 + w[LEVEL + k * 32 + L_MSHRS]):
-                        if w[register] >= w[w[H_READY] + place]:
-                            w[register] += delay
-                w[w[H_READY] + place] += delay
-
-
-@jit
-def dram_read(w: Ints, line: int, t: int) -> int:
-    """Return when a line read at time t leaves the memory controller."""
-    row_lines = w[DRAM + D_ROW_LINES]
-    banks = w[DRAM + D_BANKS]
-    row = line // (row_lines * banks)
-    if w[DRAM + D_SPREAD]:
-        number = line
-        rest = row
-        while rest > 0:
-            number ^= rest
-            rest //= banks
-        number %= banks
-    else:
-        number = (line // row_lines) % banks
-    bank = BANK + number * BANK_WORDS
-    clock = w[DRAM + D_CLOCK]
-    if clock > 0:
-        t = (t + clock - 1) // clock * clock
-    if w[DRAM + D_REFI] > 0:
-        if w[DRAM + D_CLOSES] and w[bank + B_EPOCH] != t // w[DRAM + D_REFI]:
-            w[bank + B_EPOCH] = t // w[DRAM + D_REFI]
-            w[bank + B_ROW] = -1
-        phase = t % w[DRAM + D_REFI]
-        if phase < w[DRAM + D_RFC] and t >= w[DRAM + D_REFI]:
-            t += w[DRAM + D_RFC] - phase
-    if w[DRAM + D_HOLDS]:
-        t = max(t, w[bank + B_COLUMN])
-    before = False
-    if w[bank + B_ROW] == row:
-        column = max(t, w[bank + B_COLUMN])
-        w[DRAMS + M_ROW_HITS] += 1
-    elif goes_before(w, bank, row, t):
-        column = max(t, w[bank + B_LAST_COLUMN])
-        w[DRAMS + M_ROW_HITS] += 1
-        before = True
-    else:
-        active = t
-        if w[bank + B_ROW] >= 0:
-            w[bank + B_LAST_ROW] = w[bank + B_ROW]
-            w[bank + B_LAST_COLUMN] = w[bank + B_COLUMN]
-            w[bank + B_ASKED] = t
-        if w[bank + B_ROW] >= 0:
-            active = max(active, w[bank + B_PRECHARGE]) + w[DRAM + D_RP]
-        active = max(active, w[bank + B_ACTIVE])
-        if 0 <= active - w[DRAMS + M_LAST_ACTIVE] < w[DRAM + D_RRD]:
-            active = w[DRAMS + M_LAST_ACTIVE] + w[DRAM + D_RRD]
-        w[DRAMS + M_LAST_ACTIVE] = max(active, w[DRAMS + M_LAST_ACTIVE])
-        column = active + w[DRAM + D_RCD]
-        w[bank + B_ROW] = row
-        w[bank + B_PRECHARGE] = active + w[DRAM + D_RAS]
-        w[bank + B_HITS] = 0
-        w[bank + B_WAITING] = 0
-    burst = w[DRAM + D_BURST]
-    ring = w[H_SLOT_LAST]
-    # The data bus is booked in bursts, or in clocks where there is one; a request begins at the first free one after
-    # its column access.
-    unit = clock if clock > 0 else burst
-    first = (column + w[DRAM + D_CL] + unit - 1) // unit
-    count = w[bank + B_WAITING]
-    waiting = WAITING + number * MAX_WAITING * 2
-    if before and clock == 0:
-        drop_user(w, ring_at(w, ring), w[waiting + 1])
-    slot = take_slot(w, ring, first, 1, burst // unit)
-    data = max(slot * unit, column + w[DRAM + D_CL])
-    w[DRAMS + M_READS] += 1
-    w[DRAMS + M_BUSY] += burst
-    if before:
-        # The row that was opened in its place comes later by a burst.
-        w[bank + B_LAST_COLUMN] = column + burst
-        w[bank + B_PRECHARGE] += burst
-        w[bank + B_COLUMN] += burst
-        if clock == 0:
-            put_off(w, waiting, count, unit, t)
-        return data + burst + w[DRAM + D_CONTROLLER]
-    if count < MAX_WAITING:
-        w[waiting + 2 * count] = line
-        w[waiting + 2 * count + 1] = slot
-    w[bank + B_WAITING] = count + 1
-    w[bank + B_COLUMN] = data + burst if w[DRAM + D_HOLDS] else column + burst
-    w[bank + B_HITS] += 1
-    w[bank + B_PRECHARGE] = max(w[bank + B_PRECHARGE], column + burst)  # a row is not closed under a read
-    if w[DRAM + D_MAX_ROW] > 0 and w[bank + B_HITS] >= w[DRAM + D_MAX_ROW]:
-        w[bank + B_ROW] = -1
-        w[bank + B_ACTIVE] = max(w[bank + B_PRECHARGE], column + burst) + w[DRAM + D_RP]
-    return data + burst + w[DRAM + D_CONTROLLER]
 
 
 @jit

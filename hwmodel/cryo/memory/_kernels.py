@@ -7,8 +7,8 @@ program order, each at its own time. That is the one approximation of this model
 
 from __future__ import annotations
 
+from hwmodel.cryo.dram._kernels import dram_read
 from hwmodel.cryo.lines._kernels import (
-    dram_read,
     find,
     first_free,
     forget,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from hwmodel.cryo.lines._kernels import find
 from hwmodel.cryo.words._kernels import (
-    BANK,
+    CHANNEL,
     DIRTY,
     DRAMS,
     H_COHERENCE,
@@ -45,7 +45,7 @@ X_LEVEL = 1  # number of the shared level
 X_SUPPLIER = 2  # 1 + the level that gives the line of the present miss, 0: none of a core
 X_PAGES = 3  # frames given out, which all cores count
 X_LAST = 16  # counts of the shared level and of the memory when the last turn ended
-X_CORE = X_LAST + 16 + BANK - DRAMS  # rows of the cores
+X_CORE = X_LAST + 16 + CHANNEL - DRAMS  # rows of the cores
 CORE_WORDS = 8
 X_HINTS = X_CORE + MAX_CORES * CORE_WORDS
 HINTS = 1 << 16

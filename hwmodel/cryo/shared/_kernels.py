@@ -262,10 +262,13 @@ def settle(m: Ints, core: int, line: int, own: int, write: bool, t: int) -> int:
                 for k in range(EACH * other, EACH * other + EACH):
                     drop(m, k, line)
             else:
-                if flags & DIRTY and m[at + X_PROTOCOL] == PROTOCOL_MESI:
-                    m[row + U_WRITEBACKS] += 1
+                if flags & DIRTY:
                     clean(m, other, line)
-                    put_below(m, other, line, t)
+                    if m[at + X_PROTOCOL] == PROTOCOL_MESI:
+                        m[row + U_WRITEBACKS] += 1
+                        put_below(m, other, line, t)
+                    else:
+                        own_outside(m, other, line)
                 set_shared(m, other, line)
         rest >>= 1
         other += 1
@@ -288,6 +291,16 @@ def clear_shared(m: Ints, core: int, line: int) -> None:
         place = find(m, k, line)
         if place >= 0:
             m[place] &= ~SHARED
+
+
+@jit
+def own_outside(m: Ints, core: int, line: int) -> None:
+    """Let a core's outermost copy of a line that was given away be the dirty one: the line passed by there."""
+    for k in range(EACH * core + EACH - 1, EACH * core - 1, -1):
+        place = find(m, k, line)
+        if place >= 0:
+            m[place] |= DIRTY
+            return
 
 
 @jit

@@ -11,7 +11,7 @@ from hwmodel.cryo.inorder._kernels import run_inorder
 from hwmodel.cryo.ooo._kernels import run_ooo, warm
 from hwmodel.cryo.owners._kernels import X_LAST, X_LEVEL, X_PAGES
 from hwmodel.cryo.stages._kernels import I_DEN, I_NUM, PARAMETERS, R_FETCH, RUN
-from hwmodel.cryo.words._kernels import BANK, COUNT, DRAMS, H_COHERENCE, H_SHARED, PAGE, PAGE_NEXT
+from hwmodel.cryo.words._kernels import CHANNEL, COUNT, DRAMS, H_COHERENCE, H_SHARED, PAGE, PAGE_NEXT
 from hwmodel.kernel.compiled import Ints, jit
 
 STEP = 8
@@ -60,7 +60,7 @@ def settle_counts(w: Ints, m: Ints, row: int) -> None:
         now = m[level + n]
         w[COUNT + row * 16 + n] += now - m[last + n]
         m[last + n] = now
-    for n in range(BANK - DRAMS):
+    for n in range(CHANNEL - DRAMS):
         now = m[DRAMS + n]
         w[DRAMS + n] += now - m[last + 16 + n]
         m[last + 16 + n] = now

@@ -45,7 +45,12 @@ MAX_LEVELS = 68  # three for each of 16 cores, and the one that they share behin
 MAX_MSHRS = 64
 MAX_BANKS = 64
 MAX_BUFFER = 64
-BANK_WORDS = 16
+MAX_RANKS = 8
+MAX_READS = 32  # reads and writes that wait at the memory controller
+MAX_WRITES = 64
+BANK_WORDS = 6
+RANK_WORDS = 8
+READ_WORDS = 8
 LEVEL = 64
 STATE = LEVEL + MAX_LEVELS * 32
 COUNT = STATE + MAX_LEVELS * 8
@@ -57,10 +62,10 @@ QUEUES = PENDING + 72
 QUEUE_WORDS = 4 + PREFETCH_QUEUE * 3
 DRAM = QUEUES + MAX_LEVELS * QUEUE_WORDS
 DRAMS = DRAM + 32
-BANK = DRAMS + 16
-MAX_WAITING = 32  # reads of an opened row that may be put off
-WAITING = BANK + MAX_BANKS * BANK_WORDS
-HISTOGRAM = WAITING + MAX_BANKS * MAX_WAITING * 2
+CHANNEL = DRAMS + 16  # the memory controller
+CHANNEL_WORDS = 16 + MAX_RANKS * RANK_WORDS + MAX_BANKS * BANK_WORDS + (MAX_READS + MAX_WRITES) * READ_WORDS
+AHEAD = CHANNEL + CHANNEL_WORDS  # its copy, on which it looks ahead
+HISTOGRAM = AHEAD + CHANNEL_WORDS
 PAGE = HISTOGRAM + MAX_LEVELS * 64
 PAGE_NEAR = PAGE + 16
 NEAR_PAGES = 64
@@ -71,6 +76,7 @@ BUFFER = MORE + MAX_LEVELS * 16
 MEMORY_END = BUFFER + MAX_LEVELS * MAX_BUFFER
 
 LINE_BITS = 6
+NEVER = 1 << 62  # a time to which others can still be added
 
 # ---------------------------------------------------------------------------------------- columns of a level
 L_BASE = 0  # first place of this level in `tag` and `ready`
@@ -187,24 +193,55 @@ D_SPREAD = 19  # 1: neighbouring lines lie in other banks, whose numbers are mix
 D_CLOSES = 20  # 1: a refresh closes all rows
 D_LEVELS = 21  # levels of caches before it
 
+D_RANKS = 22
+D_CS = 23  # bus time lost between ranks
+D_RTP = 24  # read to precharge
+D_WTR = 25  # the part of `turn` that is lost from a write to a read
+D_FAW = 26  # time in which a rank opens four rows at most
+
+# Words of the memory controller: its own, those of ranks and banks, and its queues.
+X_EVENT = 0  # when it decides next
+X_BURST = 1  # when the data bus takes the next command
+X_DECIDE = 2  # when it is time to decide what that is
+X_WRITING = 3  # 1: the bus writes
+X_NEXT = 4  # what it does from the next decision on
+X_SERVED = 5  # requests since it was turned
+X_READS = 6
+X_WRITES = 7
+X_EPOCH = 8  # refreshes that were
+X_FILTER = 9  # a bit for each line that may wait to be written
+X_RANKS = 16
+X_BANKS = X_RANKS + MAX_RANKS * RANK_WORDS
+X_READ = X_BANKS + MAX_BANKS * BANK_WORDS
+X_WRITE = X_READ + MAX_READS * READ_WORDS
+
+K_READ = 0  # earliest read of a rank
+K_WRITE = 1
+K_ACTIVE = 2  # earliest activation
+K_PLACE = 3  # the oldest of its last four activations
+K_WINDOW = 4
+
 B_ROW = 0  # open row, -1: closed
 B_COLUMN = 1  # earliest column command
 B_PRECHARGE = 2  # earliest precharge
 B_HITS = 3  # accesses since the row was opened
 B_ACTIVE = 4  # earliest activation
 B_EPOCH = 5  # refresh after which the row was opened
-B_LAST_ROW = 6  # row that a read of another row closed, -1: none
-B_LAST_COLUMN = 7  # its earliest column command, had it stayed open
-B_ASKED = 8  # when that read came
-B_WAITING = (
-    9  # reads of the row that is open now; of the first of them line and slot on the bus are in `waiting`
-)
+
+R_LINE = 0
+R_TIME = 1  # when it comes
+R_BANK = 2
+R_ROW = 3
+R_READY = 4  # when its line leaves the controller, as was promised
+R_PLAN = 5  # the same, by the look ahead
+R_INDEX = 6  # its place in the queue when the copy was made
+R_HIT = 7  # 1: it finds its row open, by the look ahead
 
 # statistics of the memory, kept in `drams`
 M_READS = 0
 M_WRITES = 1
 M_ROW_HITS = 2
-M_WRITES_WAITING = 3
+M_WRITES_WAITING = 3  # of a controller whose banks hold their access
 M_BUSY = 4  # femtoseconds of bus time
 M_LAST_ACTIVE = 5
 

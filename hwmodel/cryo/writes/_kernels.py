@@ -5,7 +5,8 @@ Every function takes the words `w` (see `words`), mostly with the number k of a 
 
 from __future__ import annotations
 
-from hwmodel.cryo.lines._kernels import dram_write, drop, find, insert, promote
+from hwmodel.cryo.dram._kernels import dram_write
+from hwmodel.cryo.lines._kernels import drop, find, insert, promote
 from hwmodel.cryo.words._kernels import (
     ARRAY_DESTRUCTIVE,
     ARRAY_SHIFT,

@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from hwmodel.cryo._build import build
 from hwmodel.cryo.config import Bus, Cache, Dram, Machine, cryo_ooo
 from hwmodel.cryo.lines._kernels import (
-    dram_read,
     drop,
     find,
     first_free,
     forget,
-    goes_before,
-    insert,
     propose,
     waiting,
     withdraw,
@@ -51,11 +48,9 @@ def load(w, address, t, kind=k.READ, pc=0):
 
 
 def test_a_cold_load_pays_every_level_and_the_memory(words):
-    # down: tag 1, bus 1, tag 4, bus 2; memory: rcd 10, cl 10, data from a whole burst slot on (30 -> 30), 5, 20;
-    # up: bus 2, fill 1, bus 1, fill 1
+    # down: tag 1, bus 1, tag 4, bus 2; memory: rcd 10, cl 10, data 5, 20; up: bus 2, fill 1, bus 1, fill 1
     down = 1 + 1 + 4 + 2
-    data = -(-(down + 20) // 5) * 5 + 5 + 20
-    assert load(words, 0, 0) == data + 2 + 1 + 1 + 1
+    assert load(words, 0, 0) == down + 10 + 10 + 5 + 20 + 2 + 1 + 1 + 1
 
 
 def test_a_hit_takes_the_latency_from_the_next_edge(words):
@@ -177,68 +172,6 @@ def test_two_reads_share_the_data_bus_a_burst_apart(words):
     assert second >= first + 5
 
 
-# One bank of rows of four lines; a read pays activation 10, access 10, burst 5 and the controller's 20.
-def read(words, line, t):
-    """Give when a line read at t nanoseconds leaves the controller."""
-    return dram_read(words, line, t * NS) / NS
-
-
-@pytest.mark.parametrize(("t", "out"), [(10, 30 + 10 + 5 + 20), (11, 80 + 10 + 10 + 10 + 5 + 20)])
-def test_a_row_hit_goes_before_a_conflict_that_came_earlier_until_the_row_is_closed(words, t, out):
-    for line in range(4):
-        read(words, line, 0)  # columns at 10, 15, 20, 25
-    # of another row: the bank could close the first one at 30 - 10 - 10, and opens this one at 40
-    assert read(words, 16, 1) == 40 + 10 + 10 + 5 + 20
-    assert read(words, 0, t) == out - (0 if t == 10 else 10)
-
-
-def test_a_read_that_goes_before_holds_up_the_row_behind_it_by_a_burst(words):
-    other = build(machine())
-    for w in (words, other):
-        read(w, 0, 0)
-        read(w, 16, 0)
-    read(words, 1, 0)
-    assert read(words, 17, 0) == read(other, 17, 0) + 5
-
-
-def test_a_row_is_not_closed_before_its_last_read_has_passed(words):
-    read(words, 0, 0)
-    read(words, 1, 100)
-    assert read(words, 16, 101) == 105 + 10 + 10 + 10 + 5 + 20
-
-
-def test_reads_of_the_row_behind_are_put_off_by_each_read_that_goes_before(words):
-    """The reads of row 1 have their slots on the bus at 60, 65 and 70; one of row 0 takes the first, and they move on."""
-    for line in (0, 16, 17, 18):
-        read(words, line, 0)
-        insert(words, D, line, 0, 90 * NS)
-    words[k.MSHR : k.MSHR + 2] = [80 * NS, 90 * NS]
-    assert read(words, 1, 0) == 15 + 10 + 5 + 20
-    slots = words[k.WAITING : k.WAITING + 6].tolist()
-    assert slots == [16, 65 // 5, 17, 70 // 5, 18, 75 // 5]
-    ready = [words[words[k.H_READY] + find(words, D, line)] / NS for line in (0, 16, 17, 18)]
-    assert ready == [90, 95, 95, 95]
-    assert words[k.MSHR : k.MSHR + 2].tolist() == [80 * NS, 95 * NS]
-
-
-def test_what_has_arrived_is_put_off_no_more(words):
-    for line in (0, 16):
-        read(words, line, 0)
-    insert(words, D, 16, 0, 0)
-    read(words, 1, 0)
-    assert words[words[k.H_READY] + find(words, D, 16)] == 0
-
-
-def test_no_read_goes_before_more_reads_than_can_be_put_off(words):
-    words[k.DRAM + k.D_MAX_ROW] = 0
-    read(words, 0, 0)
-    for _ in range(k.MAX_WAITING):
-        read(words, 16, 0)
-    assert goes_before(words, k.BANK, 0, 0)
-    read(words, 16, 0)
-    assert not goes_before(words, k.BANK, 0, 0)
-
-
 def test_all_that_ask_a_level_train_one_table():
     """The first and the third line are asked for by a prefetch of the level above, the others by the core."""
     w = build(machine(l2=replace(L2, prefetcher="stride", degree=1)))
@@ -252,7 +185,7 @@ def test_all_that_ask_a_level_train_one_table():
 def test_flight_time_is_paid_both_ways():
     far = build(machine(l2=replace(L2, bus=replace(L2.bus, flight=ns(7)))))
     near = build(machine())
-    assert load(far, 0, 0) == pytest.approx(load(near, 0, 0) + 14, abs=5)  # the data bus has whole bursts
+    assert load(far, 0, 0) == load(near, 0, 0) + 14
 
 
 def test_the_next_line_prefetcher_brings_the_next_lines():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from hwmodel.cryo.cache import CacheSpec, CoherentCaches
 from hwmodel.cryo.owners import _kernels as o
@@ -46,6 +46,7 @@ def assert_equal(cores, caches):
 @PROTOCOLS
 @SETTINGS
 @given(stream=STREAM)
+@example(stream=[(1, 6, True), (1, 10, False), (0, 6, False), (1, 0, False), (1, 2, False)])
 def test_two_private_levels_come_to_the_states_of_the_functional_caches(protocol, stream):
     cores = Cores(4, machine(inclusion="inclusive"), protocol)
     cores.run(stream)

@@ -57,11 +57,11 @@ def test_a_chain_of_loads_takes_the_unloaded_latency(
 
 def test_latency_and_bandwidth_by_hand() -> None:
     found = ceilings(cryo_ooo())
-    # L1D: two cycles of 250 ps; L2: tag 1 + fill 1 + bus 2, then 10; memory: 9 cycles of 1 ns on the board.
+    # L1D: two cycles of 250 ps; L2: tag 1 + fill 1 + bus 2, then 10; memory: 10 cycles of 1 ns on the board.
     assert found["l1d"].latency == pytest.approx(0.5e-9)
     assert found["l2"].latency == pytest.approx(3.5e-9)
     assert found["l3"].latency == pytest.approx((4 + 10 + 1 + 2 + 21) * 0.25e-9)
-    assert found["dram"].latency == pytest.approx((4 + 13 + 11) * 0.25e-9 + 9e-9 + 52.5e-9)
+    assert found["dram"].latency == pytest.approx((4 + 13 + 11) * 0.25e-9 + 10e-9 + 52.5e-9)
     assert found["l1d"].bandwidth == pytest.approx(8 * 4e9)
     assert found["l2"].bandwidth == pytest.approx(64 / (3 * 0.25e-9))
     assert found["dram"].bandwidth == pytest.approx(12.8e9)

@@ -1,0 +1,3 @@
+"""Banks of DRAM, compiled; what users need is in `hwmodel.cryo`."""
+
+__all__: list[str] = []
