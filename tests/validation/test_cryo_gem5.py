@@ -17,6 +17,7 @@ from hwmodel.cryo.timing import Timing, simulate
 from hwmodel.cryo.trace import Trace
 from hwmodel.cryo.trace_record import record
 
+OWN = Path(__file__).parent / "gem5"
 COMPILER = "riscv64-linux-gnu-gcc"
 KERNELS = ("bfs", "cg", "matmul", "triad")
 POINTS = {
@@ -48,44 +49,79 @@ class Case:
         return self.ours.levels[level].misses, int(self.row[f"{level}_misses"])
 
 
-@pytest.fixture(scope="module")
-def traces(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The recorded kernels; skips where the compiler makes other programs than gem5 ran."""
+def recorded(folder: Path, target: Path) -> dict[str, Path]:
+    """Traces of the programs of a folder; skips where the compiler makes other programs than gem5 ran."""
     for program in (COMPILER, "qemu-riscv64"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+    sums = dict(reversed(line.split()) for line in (folder / "sha256.txt").read_text().splitlines())
+    for name, digest in sums.items():
+        program = target / name
+        subprocess.run([COMPILER, "-O2", "-static", folder / f"{name}.c", "-o", program, "-lm"], check=True)
+        if hashlib.sha256(program.read_bytes()).hexdigest() != digest:
+            pytest.skip(f"{COMPILER} makes another program of {name}.c than the one that gem5 ran")
+        record([str(program)], target / f"{name}.hwt")
+    return {name: target / f"{name}.hwt" for name in sums}
+
+
+def simulated(table: Path, kind: str, traces: dict[str, Path]) -> list[Case]:
+    """The rows of a table for one core type, beside our runs."""
+    found = []
+    with table.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["core"] == kind and (row["set"], int(row["ghz"])) in POINTS:
+                machine = at_clock(PRESETS[f"cryo-{kind}"](), f"{row['ghz']} GHz", row["set"])
+                with Trace.open(traces[row["kernel"]]) as trace:
+                    found.append(Case(row, simulate(trace, machine)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def traces(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The recorded kernels of the reference data."""
     folder = reference_data / "cryo" / "kernels"
     if not folder.is_dir():
         pytest.skip(f"no {folder}; name the folder of the reference data in HWMODEL_REFERENCE")
-    sums = dict(reversed(line.split()) for line in (folder / "sha256.txt").read_text().splitlines())
-    target = tmp_path_factory.mktemp("kernels")
-    for name in KERNELS:
-        program = target / name
-        subprocess.run([COMPILER, "-O2", "-static", folder / f"{name}.c", "-o", program, "-lm"], check=True)
-        if hashlib.sha256(program.read_bytes()).hexdigest() != sums[name]:
-            pytest.skip(f"{COMPILER} makes another program of {name}.c than the one that gem5 ran")
-        record([str(program)], target / f"{name}.hwt")
-    return {name: target / f"{name}.hwt" for name in KERNELS}
+    return recorded(folder, tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture(scope="module", params=["ooo", "inorder"])
 def cases(request: pytest.FixtureRequest, traces: dict[str, Path], reference_data: Path) -> list[Case]:
     """All points of one core type."""
-    kind = request.param
-    with (reference_data / "cryo" / "expected" / "gem5_kernels.csv").open(encoding="utf-8") as file:
-        rows = [r for r in csv.DictReader(file) if r["core"] == kind and (r["set"], int(r["ghz"])) in POINTS]
-    found = []
-    for row in rows:
-        machine = at_clock(PRESETS[f"cryo-{kind}"](), f"{row['ghz']} GHz", row["set"])
-        with Trace.open(traces[row["kernel"]]) as trace:
-            found.append(Case(row, simulate(trace, machine)))
-    return found
+    return simulated(reference_data / "cryo" / "expected" / "gem5_kernels.csv", request.param, traces)
 
 
-def test_times_are_within_four_per_cent_on_the_mean_and_ten_at_most(cases: list[Case]) -> None:
+@pytest.fixture(scope="module")
+def own_traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The recorded programs of our own folder."""
+    return recorded(OWN, tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module", params=["ooo", "inorder"])
+def own(request: pytest.FixtureRequest, own_traces: dict[str, Path]) -> list[Case]:
+    """All points of one core type of our own programs."""
+    return simulated(OWN / "rows.csv", request.param, own_traces)
+
+
+def test_times_are_within_three_per_cent_on_the_mean_and_ten_at_most(cases: list[Case]) -> None:
     errors = np.abs([case.error for case in cases])
-    assert errors.mean() < (0.02 if cases[0].row["core"] == "inorder" else 0.04)
+    assert errors.mean() < (0.02 if cases[0].row["core"] == "inorder" else 0.03)
     assert errors.max() < 0.10
+
+
+def test_times_of_programs_that_no_rule_was_found_with_are_within_five_per_cent_on_the_mean(
+    own: list[Case],
+) -> None:
+    errors = np.abs([case.error for case in own])
+    in_order = own[0].row["core"] == "inorder"
+    assert errors.mean() < (0.02 if in_order else 0.05)
+    assert errors.max() < (0.09 if in_order else 0.16)
+
+
+@pytest.mark.parametrize("level", ["l1d", "l2", "l3"])
+def test_misses_of_programs_that_no_rule_was_found_with_are_near(own: list[Case], level: str) -> None:
+    ratios = np.array([ours / theirs for ours, theirs in (case.misses(level) for case in own)])
+    assert abs(ratios.mean() - 1) < (0.05 if own[0].row["core"] == "inorder" else 0.08)
 
 
 def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> None:
@@ -100,8 +136,8 @@ def test_speed_ups_are_within_ten_per_cent_on_the_mean(cases: list[Case]) -> Non
 
 
 # The mean ratio of the rows, and the mean distance of a row from 1. The aim is 5 %; DEVIATIONS.md says what misses it.
-MEAN = {"l1d": 0.12, "l2": 0.08, "l3": 0.05}
-DISTANCE = {"l1d": 0.25, "l2": 0.10, "l3": 0.07}
+MEAN = {"l1d": 0.05, "l2": 0.06, "l3": 0.05}
+DISTANCE = {"l1d": 0.16, "l2": 0.08, "l3": 0.06}
 
 
 @pytest.mark.parametrize("level", DISTANCE)
