@@ -17,11 +17,16 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 
 # Tests here run compiled kernels, and are repeated with bounds checking and without compilation.
-KERNEL_TESTS = (TESTS / "kernel", TESTS / "unit" / "kernel", TESTS / "unit" / "sfq")
+KERNEL_TESTS = (
+    TESTS / "kernel",
+    TESTS / "unit" / "kernel",
+    TESTS / "unit" / "sfq",
+    TESTS / "unit" / "cryo" / "test_dram.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the kernels' folders with `kernels`."""
+    """Mark the tests of the kernels with `kernels`."""
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in KERNEL_TESTS):
             item.add_marker(pytest.mark.kernels)
