@@ -114,7 +114,7 @@ def unloaded_latency(machine: Machine, level: str) -> float:
     Example:
         >>> from hwmodel.cryo.config import cryo_ooo
         >>> [f"{unloaded_latency(cryo_ooo(), level) * 1e9:.2f} ns" for level in ("l1d", "l2", "dram")]
-        ['0.50 ns', '3.50 ns', '68.50 ns']
+        ['0.50 ns', '3.50 ns', '69.50 ns']
     """
     path = _path(machine)
     names = [name for name, _ in path]
