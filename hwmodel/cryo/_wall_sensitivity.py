@@ -114,7 +114,8 @@ def _fast_board(machine: Machine) -> Machine:
 
 
 def _no_dram_latency(machine: Machine) -> Machine:
-    none = dict.fromkeys(LATENCIES, 0)
+    times = ("rcd", "cl", "rp", "ras", "wr", "cwl", "rrd", "rfc", "rtp", "faw")
+    none = dict.fromkeys(("controller", "turn", "wtr", "cs", *times), 0)
     return replace(machine, dram=replace(machine.dram, **none))  # type: ignore[arg-type]
 
 
@@ -122,22 +123,6 @@ def _dram_bandwidth(machine: Machine) -> Machine:
     return replace(machine, dram=replace(machine.dram, burst=max(1, machine.dram.burst // FASTER_DRAM)))
 
 
-LATENCIES = (
-    "controller",
-    "rcd",
-    "cl",
-    "rp",
-    "ras",
-    "wr",
-    "cwl",
-    "rrd",
-    "turn",
-    "rfc",
-    "cs",
-    "rtp",
-    "wtr",
-    "faw",
-)
 _ENTRIES = f"{MAX_RING} entries"
 _FAST = "at the core's clock"
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.cryo._build import build
+from hwmodel.cryo._dram_checks import MOST_BANKS, MOST_RANKS, MOST_WRITES
 from hwmodel.cryo.config import DDR3_1600
 from hwmodel.cryo.dram._kernels import decide, dram_read, dram_write
 from hwmodel.cryo.lines._kernels import find, insert
@@ -154,6 +155,17 @@ def test_a_full_write_queue_is_drained_first():
         dram_write(w, line, 0)
     assert w[k.CHANNEL + k.X_WRITES] <= k.MAX_WRITES
     assert w[k.DRAMS + k.M_BUSY] > 0
+
+
+def test_a_write_finds_room_where_all_others_are_yet_to_come(words):
+    for line in range(k.MAX_WRITES):
+        dram_write(words, line, 1000 * NS)
+    dram_write(words, 100, 0)
+    assert words[k.CHANNEL + k.X_WRITES] == k.MAX_WRITES
+
+
+def test_the_bounds_of_a_channel_are_those_of_its_tables():
+    assert (MOST_BANKS, MOST_RANKS, MOST_WRITES + 1) == (k.MAX_BANKS, k.MAX_RANKS, k.MAX_WRITES)
 
 
 def test_more_reads_than_the_queue_holds_wait_for_the_first():
