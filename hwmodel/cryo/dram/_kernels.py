@@ -114,9 +114,8 @@ def dram_write(w: Ints, line: int, t: int) -> None:
         if w[CHANNEL + X_WRITE + n * READ_WORDS + R_LINE] == line:
             return
     while w[CHANNEL + X_WRITES] == MAX_WRITES:
-        decide(
-            w, CHANNEL
-        )  # goes on to later times until writes have their turn, also where all of them are yet to come
+        # It goes on to later times until writes have their turn, also where all of them are yet to come.
+        decide(w, CHANNEL)
     entry = CHANNEL + X_WRITE + w[CHANNEL + X_WRITES] * READ_WORDS
     fill(w, entry, line, t)
     w[CHANNEL + X_FILTER] |= 1 << (line & 31)
